@@ -1,0 +1,33 @@
+"""Models of events: the registry of types, the inbox, the partitioned store, and what went wrong."""
+
+from events.models.intake import DedupKey, InboxEvent, Lane, QuarantinedEvent, RejectedEvent
+from events.models.registry import (
+    Category,
+    EventParameter,
+    EventType,
+    Origin,
+    ParameterType,
+    RegistryVersion,
+    TypeHour,
+    ValidationMode,
+)
+from events.models.store import Event, EventFlag, EventSource
+
+__all__ = [
+    "Category",
+    "DedupKey",
+    "Event",
+    "EventFlag",
+    "EventParameter",
+    "EventSource",
+    "EventType",
+    "InboxEvent",
+    "Lane",
+    "Origin",
+    "ParameterType",
+    "QuarantinedEvent",
+    "RegistryVersion",
+    "RejectedEvent",
+    "TypeHour",
+    "ValidationMode",
+]
