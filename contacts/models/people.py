@@ -2,7 +2,7 @@
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Coalesce, Concat
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -44,9 +44,13 @@ class Source(models.TextChoices):
 
 
 # What the list's search matches; the trigram index is on exactly this expression.
-SEARCH_TEXT = Concat(
-    Coalesce("first_name", models.Value("")), models.Value(" "), Coalesce("last_name", models.Value("")), models.Value(" "),
-    Coalesce("email", models.Value("")), models.Value(" "), Coalesce("phone", models.Value("")),
+SEARCH_TEXT = models.Func(
+    *(
+        Coalesce(name, models.Value("", output_field=models.TextField()))
+        for name in ("first_name", "last_name", "email", "phone", "external_id")
+    ),
+    template="(%(expressions)s)",
+    arg_joiner=" || ' ' || ",
     output_field=models.TextField(),
 )
 
