@@ -1,0 +1,101 @@
+"""Rings: a word over the broker that an engine has work. Losing one delays by a second and loses nothing.
+
+Rings travel by a fanout exchange, so every worker process hears them; they are coalesced per process, live 10 s in the
+broker and carry nothing but the engine's name. While the broker is away, ringing costs nothing: it is tried again after
+`BROKER_PAUSE` seconds, and workers poll the database meanwhile.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from kombu import Connection, Exchange, Queue
+from kombu.exceptions import OperationalError
+from kombu.mixins import ConsumerMixin
+from kombu.pools import producers
+
+from cdp.celery import app
+
+log = structlog.get_logger(__name__)
+
+EXCHANGE = Exchange("cdp.rings", type="fanout", durable=False, delivery_mode="transient")
+RING_SECONDS = 10
+BROKER_PAUSE = 5.0
+CONNECT_SECONDS = 2
+
+
+def _connection() -> Connection:
+    return Connection(
+        app.conf.broker_url,
+        connect_timeout=CONNECT_SECONDS,
+        transport_options={"socket_timeout": None, "socket_connect_timeout": CONNECT_SECONDS},
+    )
+
+
+class _Ringer:
+    """One thread a process that publishes; asking it never blocks."""
+
+    def __init__(self) -> None:
+        self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._pending: set[str] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def ring(self, engine: str) -> None:
+        with self._lock:
+            if engine in self._pending:
+                return
+            self._pending.add(engine)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._publish, name="bell", daemon=True)
+                self._thread.start()
+        self._wanted.put(engine)
+
+    def _publish(self) -> None:
+        connection = _connection()
+        quiet_until = 0.0
+        while True:
+            engine = self._wanted.get()
+            with self._lock:
+                self._pending.discard(engine)
+            if time.monotonic() < quiet_until:
+                continue
+            try:
+                with producers[connection].acquire(block=True, timeout=1) as producer:
+                    producer.publish(
+                        {"engine": engine}, exchange=EXCHANGE, declare=[EXCHANGE], expiration=RING_SECONDS,
+                        retry=False, serializer="json",
+                    )
+            except (OSError, OperationalError, *connection.connection_errors) as error:
+                log.warning("broker_away", error=type(error).__name__)
+                quiet_until = time.monotonic() + BROKER_PAUSE
+
+
+_ringer = _Ringer()
+
+
+def ring(engine: str) -> None:
+    """Wake `engine` in every worker process. Returns at once; call it after commit, from any thread."""
+    _ringer.ring(engine)
+
+
+class Listener(ConsumerMixin):  # type: ignore[misc]
+    """Hears rings and calls `heard(engine)`; reconnects by itself. `run()` blocks until `should_stop` is set."""
+
+    def __init__(self, heard: Callable[[str], None]) -> None:
+        self.connection = _connection()
+        self.heard = heard
+
+    def get_consumers(self, Consumer: type, channel: object) -> list[object]:  # noqa: N803, ARG002
+        mailbox = Queue("", exchange=EXCHANGE, exclusive=True, auto_delete=True, durable=False)
+        return [Consumer(queues=[mailbox], callbacks=[self._on_ring], accept=["json"], no_ack=True)]
+
+    def on_connection_error(self, exc: Exception, interval: float) -> None:
+        log.warning("broker_away", error=type(exc).__name__, retry_in=interval)
+
+    def _on_ring(self, body: object, message: object) -> None:  # noqa: ARG002
+        engine = body.get("engine") if isinstance(body, dict) else None
+        if isinstance(engine, str):
+            self.heard(engine)

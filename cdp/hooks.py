@@ -1,0 +1,95 @@
+"""Typed batch hooks between apps: a lower app calls, higher apps append to their own queues.
+
+A handler runs inside the caller's transaction and only appends: one set-based INSERT into its app's queue table. A
+failing handler aborts the batch, which is retried and shows as the engine's last error; it is never taken for a fault
+of the data (`HookError`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+Batch = TypeVar("Batch")
+
+
+class HookError(Exception):
+    """A handler failed. Carries the hook's and the handler's name; the cause is chained."""
+
+
+class Hook(Generic[Batch]):
+    """A named list of handlers of one batch type."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._handlers: list[Callable[[Batch], None]] = []
+
+    def connect(self, handler: Callable[[Batch], None]) -> Callable[[Batch], None]:
+        """Add a handler once; usable as a decorator. Handlers run in the order they were added."""
+        if handler not in self._handlers:
+            self._handlers.append(handler)
+        return handler
+
+    def disconnect(self, handler: Callable[[Batch], None]) -> None:
+        self._handlers.remove(handler)
+
+    def send(self, batch: Batch) -> None:
+        """Call every handler with the batch.
+
+        Raises:
+            HookError: a handler failed; the caller's transaction must not commit.
+        """
+        for handler in self._handlers:
+            try:
+                handler(batch)
+            except Exception as error:
+                raise HookError(f"{self.name}: {handler.__module__}.{handler.__qualname__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsChanged:
+    """Contacts created, updated, restored or deleted in one transaction.
+
+    `changes[i]` names the columns (and `data.<field id>`) written for `ids[i]`; `results[i]` is the outcome's word.
+    """
+
+    ids: Sequence[int]
+    results: Sequence[str]
+    changes: Sequence[frozenset[str]]
+    now: datetime
+    is_muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventsProcessed:
+    """Events stored in one transaction; the lists run parallel, in the order of acceptance.
+
+    `flags` are `events.models.EventFlag` bits; a past event has PAST, which mutes starts and triggers.
+    """
+
+    event_ids: Sequence[str]
+    person_ids: Sequence[int]
+    type_ids: Sequence[int]
+    flags: Sequence[int]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsMoved:
+    """Rows of `source_ids[i]` now belong to `target_ids[i]`."""
+
+    source_ids: Sequence[int]
+    target_ids: Sequence[int]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsErased:
+    ids: Sequence[int]
+    now: datetime
+
+
+contacts_changed: Hook[ContactsChanged] = Hook("contacts_changed")
+events_processed: Hook[EventsProcessed] = Hook("events_processed")
+persons_moved: Hook[PersonsMoved] = Hook("persons_moved")
+persons_erased: Hook[PersonsErased] = Hook("persons_erased")
