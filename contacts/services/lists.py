@@ -1,0 +1,51 @@
+"""Lists and who is on them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from cdp.hooks import ContactsChanged, contacts_changed
+from contacts.models import ContactList, ListMember
+
+JOIN = """
+INSERT INTO contacts_listmember (contact_id, list_id, added_at)
+SELECT id, %s, %s FROM contacts_contact WHERE id = ANY(%s) AND state IN ('active', 'deleted') ORDER BY id
+ON CONFLICT (contact_id, list_id) DO NOTHING
+RETURNING contact_id
+"""
+
+
+def ensure_lists(names: Iterable[str], *, now: datetime) -> dict[str, int]:
+    """Ids of the lists of these names; missing ones are made."""
+    wanted = list(dict.fromkeys(names))
+    ContactList.objects.bulk_create(
+        [ContactList(name=name, created_at=now, updated_at=now) for name in sorted(wanted)], ignore_conflicts=True
+    )
+    return dict(ContactList.objects.filter(name__in=wanted).values_list("name", "pk"))
+
+
+def add_to_list(list_id: int, contact_ids: Sequence[int], *, now: datetime) -> int:
+    """Put contacts on a list; ids of nobody are passed over. Returns how many were not on it before."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(JOIN, [list_id, now, list(contact_ids)])
+        added = [row[0] for row in cursor.fetchall()]
+        _announce(list_id, added, now)
+    return len(added)
+
+
+def remove_from_list(list_id: int, contact_ids: Sequence[int] | None, *, now: datetime) -> int:
+    """Take contacts off a list; None empties it. The contacts stay. Returns how many were on it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        one = "" if contact_ids is None else " AND contact_id = ANY(%s)"
+        parameters: list[object] = [list_id] if contact_ids is None else [list_id, list(contact_ids)]
+        cursor.execute(f"DELETE FROM {ListMember._meta.db_table} WHERE list_id = %s{one} RETURNING contact_id", parameters)
+        removed = [row[0] for row in cursor.fetchall()]
+        _announce(list_id, removed, now)
+    return len(removed)
+
+
+def _announce(list_id: int, ids: Sequence[int], now: datetime) -> None:
+    if ids:
+        changes = [frozenset({f"list.{list_id}"})] * len(ids)
+        contacts_changed.send(ContactsChanged(ids=ids, results=["updated"] * len(ids), changes=changes, now=now))

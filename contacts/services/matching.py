@@ -1,0 +1,140 @@
+"""Who is meant: the pure part of identity resolution (docs/identity.md). No database here."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from contacts.services.inputs import ContactInput, Person, Policy
+
+# Strongest first, after the external id.
+DESCENDING = ("email", "phone", "key", "device", "mobile", "web", "telegram", "pseudo", "cookie")
+ADDRESS_KINDS = frozenset({"email", "phone", "key"})
+
+
+@dataclass(slots=True)
+class Known:
+    """Everything the database knows about the identifiers of one wave, read under lock."""
+
+    people: dict[int, Person] = field(default_factory=dict)
+    visitors: set[int] = field(default_factory=set)
+    owners: dict[tuple[str, str], int] = field(default_factory=dict)  # key → person id
+    holders: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))  # address → contacts
+    visitor_holders: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(slots=True)
+class Decision:
+    """Whom an input means. `target` None: make somebody new (with `take_id`, a visitor's id, when given)."""
+
+    target: int | None = None
+    take_id: int | None = None
+    restore: bool = False
+    failure: tuple[str, str, str] | None = None  # (result, code, message)
+    matched_by: str = ""
+    attach: list[int] = field(default_factory=list)  # visitors whose rows become the target's
+
+
+def restores(item: ContactInput, policy: Policy) -> bool:
+    if policy is Policy.EVENT:
+        return False
+    return item.restore_deleted if policy is Policy.BULK else True
+
+
+def decide(item: ContactInput, policy: Policy, known: Known) -> Decision:
+    """Resolve one input against what is known (contacts spec 3.3, steps 1 to 3)."""
+    decision = _by_explicit_id(item, known) or _by_external_id(item, policy, known)
+    if decision is None:
+        decision = _by_descending_strength(item, policy, known)
+    if decision.failure is None:
+        _visitors(item, known, decision)
+    return decision
+
+
+def _by_explicit_id(item: ContactInput, known: Known) -> Decision | None:
+    if item.contact_id is None:
+        return None
+    person = known.people.get(item.contact_id)
+    if person is None or person.state not in ("active", "deleted"):
+        return Decision(failure=("failed", "not_found", f"Contact with id='{item.contact_id}' not found"))
+    if item.external_id is not None and item.external_id != person.external_id:
+        owner = known.owners.get(("ext", item.external_id))
+        if owner in known.people:
+            message = f"externalCustomerId '{item.external_id}' belongs to another contact"
+            return Decision(failure=("failed", "external_id_conflict", message))
+        if person.external_id is not None:
+            message = "externalCustomerId of a contact cannot be changed"
+            return Decision(failure=("failed", "external_id_immutable", message))
+    return Decision(target=person.id, restore=person.state == "deleted", matched_by="id")
+
+
+def _by_external_id(item: ContactInput, policy: Policy, known: Known) -> Decision | None:
+    if item.external_id is None:
+        return None
+    person = known.people.get(known.owners.get(("ext", item.external_id), 0))
+    if person is None or person.state not in ("active", "deleted"):
+        return None
+    if person.state == "deleted" and not restores(item, policy):
+        return Decision(failure=("skipped", "deleted_skipped", "the contact is deleted"))
+    return Decision(target=person.id, restore=person.state == "deleted", matched_by="external_id")
+
+
+def _by_descending_strength(item: ContactInput, policy: Policy, known: Known) -> Decision:
+    for kind in _kinds(item, policy):
+        candidates = [p for p in _candidates(item, kind, known) if _is_compatible(item, p, kind, policy)]
+        if candidates:
+            best = min(candidates, key=lambda person: _preference(item, person))
+            return Decision(target=best.id, restore=best.state == "deleted", matched_by=kind)
+    return Decision()
+
+
+def _kinds(item: ContactInput, policy: Policy) -> Iterable[str]:
+    if policy is not Policy.BULK:
+        return DESCENDING
+    return [kind for kind in item.dedupe or () if kind not in ("id", "external_id")]
+
+
+def _candidates(item: ContactInput, kind: str, known: Known) -> list[Person]:
+    if kind.startswith("field:"):
+        value = item.data.get(kind.removeprefix("field:"))
+        ids = known.holders.get((kind, str(value)), []) if value is not None else []
+    elif kind in ADDRESS_KINDS:
+        ids = [i for address in item.addresses() if address[0] == kind for i in known.holders.get(address, ())]
+    else:
+        ids = [known.owners.get(key, 0) for key in item.keys() if key[0] == kind]
+    return [known.people[i] for i in ids if i in known.people]
+
+
+def _is_compatible(item: ContactInput, person: Person, kind: str, policy: Policy) -> bool:
+    """Whether the candidate may be the one meant; a shared device must never overwrite somebody's address."""
+    if person.state != "active" and not (person.state == "deleted" and restores(item, policy)):
+        return False
+    if person.external_id is not None and item.external_id not in (None, person.external_id):
+        return False
+    if kind in ADDRESS_KINDS or kind.startswith("field:"):
+        return True
+    differs = [
+        mine is not None and theirs is not None and mine != theirs
+        for mine, theirs in ((person.email_norm, item.email_norm), (person.phone, item.phone))
+    ]
+    return not any(differs)
+
+
+def _preference(item: ContactInput, person: Person) -> tuple[bool, bool, float, int]:
+    has_other_id = item.external_id is not None and person.external_id is not None
+    return (person.state != "active", has_other_id, -person.updated_at.timestamp(), person.id)
+
+
+def _visitors(item: ContactInput, known: Known, decision: Decision) -> None:
+    """Visitors met by any identifier: the strongest gives a new contact its id, the others' rows move to it."""
+    found: list[int] = []
+    for kind in ("ext", *DESCENDING):
+        for key in item.keys():
+            if key[0] == kind and known.owners.get(key) in known.visitors:
+                found.append(known.owners[key])
+        for address in item.addresses():
+            if address[0] == kind:
+                found.extend(known.visitor_holders.get(address, ()))
+    unique = list(dict.fromkeys(found))
+    if decision.target is None and unique:
+        decision.take_id = unique.pop(0)
+    decision.attach = unique
