@@ -33,6 +33,11 @@ class Hook(Generic[Batch]):
     def disconnect(self, handler: Callable[[Batch], None]) -> None:
         self._handlers.remove(handler)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether anybody listens; callers may skip building a batch nobody reads."""
+        return bool(self._handlers)
+
     def send(self, batch: Batch) -> None:
         """Call every handler with the batch.
 

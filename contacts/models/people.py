@@ -2,7 +2,6 @@
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -43,16 +42,18 @@ class Source(models.TextChoices):
     EXTERNAL_SOURCE = "external_source", _("External source")
 
 
-# What the list's search matches; the trigram index is on exactly this expression.
-SEARCH_TEXT = models.Func(
-    *(
-        Coalesce(name, models.Value("", output_field=models.TextField()))
-        for name in ("first_name", "last_name", "email", "phone", "external_id")
-    ),
-    template="(%(expressions)s)",
-    arg_joiner=" || ' ' || ",
-    output_field=models.TextField(),
-)
+class SearchText(models.Func):
+    """What the list's search matches; the trigram index `contact_search` is on exactly this expression."""
+
+    template = (
+        "(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(email, '') || ' ' || "
+        "coalesce(phone, '') || ' ' || coalesce(external_id, ''))"
+    )
+    arity = 0
+    output_field = models.TextField()
+
+
+SEARCH_TEXT = SearchText()
 
 
 class Contact(models.Model):

@@ -39,7 +39,7 @@ class ContactInput:
     """One upsert; every value already normalised (`contacts.normalise`, `contacts.field_types`).
 
     In `fields` and `data`, None clears. `dedupe` (BULK only) names kinds in order: email, phone, id, external_id,
-    mobile, web, field:<id>. `as_visitor` (EVENT only): when nobody is found, keep the identifiers on a visitor.
+    mobile, web, field:<id>. `as_visitor` (EVENT only): when nobody is found, keep the identifiers on a visitor. `source_detail` overrides the batch's.
     """
 
     contact_id: int | None = None
@@ -60,6 +60,7 @@ class ContactInput:
     leave_list_ids: tuple[int, ...] = ()
     replace_tokens: tuple[str, ...] = ()
     as_visitor: bool = False
+    source_detail: str | None = None
 
     def keys(self) -> list[tuple[str, str]]:
         """Identifiers with one owner, as (kind, value)."""

@@ -99,9 +99,7 @@ class _Batch:
         items = [self.inputs[position] for position in wave]
         with connection.cursor() as cursor:
             locked = lock(cursor, items, now=self.now, new_status=self.new_status, actor=self.actor)
-            plan = writing.Plan(
-                now=self.now, source=self.source, source_detail=self.source_detail, actor=self.actor
-            )
+            plan = writing.Plan(now=self.now, source=self.source, actor=self.actor)
             taken: set[int] = set()
             put_off = []
             for index, (position, item) in enumerate(zip(wave, items, strict=True)):
@@ -157,7 +155,7 @@ class _Batch:
             return Outcome(person_id, "visitor")
         if decision.take_id is not None:
             plan.promoted.append(person_id)
-        plan.created.append(person)
+        plan.created.append((person, item.source_detail or self.source_detail))
         if self.policy is Policy.SUBSCRIBE:
             plan.reconfirm(item, locked, person)
         plan.lists(item, person_id)

@@ -91,9 +91,8 @@ class Plan:
 
     now: datetime
     source: str
-    source_detail: str
     actor: str
-    created: list[Person] = field(default_factory=list)
+    created: list[tuple[Person, str]] = field(default_factory=list)
     changed: list[Change] = field(default_factory=list)
     visitors: list[tuple[Person, bool]] = field(default_factory=list)
     promoted: list[int] = field(default_factory=list)  # visitors whose id a new contact takes
@@ -175,10 +174,11 @@ class Plan:
 
     def _write_people(self, cursor: Any) -> None:
         if self.created:
-            tail = (self.source, self.source_detail, False, "")
             with cursor.copy(COPY_NEW) as copy:
-                for person in self.created:
-                    copy.write_row((person.id, *_state(person), person.created_at, *tail))
+                for person, detail in self.created:
+                    copy.write_row(
+                        (person.id, *_state(person), person.created_at, self.source, detail, False, "")
+                    )
         if self.changed:
             rows = [(change.person.id, *_state(change.person)) for change in self.changed]
             cursor.execute(UPDATE_CHANGED, _columns(rows, 1 + len(STATE_COLUMNS)))

@@ -38,4 +38,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(CREATE, "DROP TABLE events_event"),
         migrations.RunPython(first_partitions, migrations.RunPython.noop),
+        # From here on Django may manage the table (flush, alter); it just could not have created it partitioned.
+        migrations.AlterModelOptions("event", {"verbose_name": "event", "verbose_name_plural": "events"}),
     ]

@@ -49,7 +49,6 @@ class Event(models.Model):
     params = models.JSONField(_("parameters"), default=dict)
 
     class Meta:
-        managed = False
         db_table = "events_event"
         verbose_name = _("event")
         verbose_name_plural = _("events")

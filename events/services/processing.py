@@ -1,0 +1,180 @@
+"""Moves accepted events from the inbox into the store: persons resolved or made, counters kept, hooks called.
+
+One batch of one lane is one transaction, table to table in SQL; only events of unknown people pass through Python.
+Limit: COPY into the same partitioned table (`python -m bench store`).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from cdp.crash import crash_point
+from cdp.hooks import EventsProcessed, HookError, events_processed
+from cdp.sql import load
+from contacts.services.upsert import ContactInput, Policy, Token, upsert_contacts
+from events.models import EventFlag, EventType
+from events.services.quarantine import set_aside
+
+log = structlog.get_logger(__name__)
+
+MAKE_BATCH = """
+CREATE TEMP TABLE IF NOT EXISTS events_batch (
+    id bigint PRIMARY KEY, event_type_id integer, person_id bigint, is_contact boolean, is_deleted boolean
+) ON COMMIT DELETE ROWS
+"""
+HOLD_LANE = "SELECT 1 FROM events_lane WHERE number = %s FOR UPDATE SKIP LOCKED"
+UNKNOWN = """
+SELECT i.id, i.external_id, i.email, i.email_norm, i.phone, i.push_token, i.contact_key, i.cookie, i.flags,
+       t.key, t.use_for_segmentation
+FROM events_batch b JOIN events_inboxevent i ON i.id = b.id JOIN events_eventtype t ON t.id = b.event_type_id
+WHERE b.person_id IS NULL AND coalesce(i.external_id, i.email_norm, i.phone, i.push_token, i.cookie) IS NOT NULL
+ORDER BY i.id
+"""
+GIVE_PERSONS = """
+UPDATE events_batch b SET person_id = w.person_id, is_contact = w.is_contact
+FROM unnest(%s::bigint[], %s::bigint[], %s::bool[]) AS w (id, person_id, is_contact) WHERE b.id = w.id
+"""
+TOUCH_TYPES = """
+UPDATE events_eventtype t SET last_seen_at = %(now)s, first_seen_at = coalesce(t.first_seen_at, %(now)s)
+WHERE t.id IN (SELECT event_type_id FROM events_batch)
+  AND (t.last_seen_at IS NULL OR t.last_seen_at < %(now)s - interval '1 second')
+"""
+OBSERVED = """
+SELECT DISTINCT i.event_type_id, p.key, jsonb_typeof(p.value)
+FROM (SELECT id FROM events_batch ORDER BY id LIMIT 200) b
+JOIN events_inboxevent i ON i.id = b.id, jsonb_each(i.params) p
+"""
+STORED = """
+SELECT i.event_id::text, coalesce(b.person_id, 0), i.event_type_id,
+       CASE WHEN b.is_contact THEN i.flags ELSE i.flags | %s END
+FROM events_batch b JOIN events_inboxevent i ON i.id = b.id ORDER BY i.id
+"""
+
+
+class LaneBusyError(Exception):
+    """Another process holds the lane."""
+
+
+def process_lane(lane: int, *, limit: int, now: datetime) -> int:
+    """Process the oldest `limit` events of a lane; returns how many left the inbox.
+
+    A batch that fails for its data is halved until the poison events stand alone; those are set aside with their
+    reason. A database that is away, a deadlock or a failing hook is nobody's poison: it is raised, and all is retried.
+
+    Raises:
+        HookError: a handler failed; nothing was stored.
+        OperationalError, InterfaceError: the database is away, or chose this transaction to end a deadlock.
+    """
+    try:
+        return _process(lane, ids=None, limit=limit, now=now)
+    except LaneBusyError:
+        return 0
+    except (HookError, OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the data did, it must not stop the lane
+        log.warning("event_batch_failed", lane=lane, error=type(error).__name__)
+        return _isolate(lane, _oldest(lane, limit), now=now)
+
+
+def _oldest(lane: int, limit: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM events_inboxevent WHERE lane = %s ORDER BY id LIMIT %s", [lane, limit])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _isolate(lane: int, ids: Sequence[int], *, now: datetime) -> int:
+    """Process what can be, half by half, in order; set the rest aside."""
+    if not ids:
+        return 0
+    try:
+        return _process(lane, ids=ids, limit=len(ids), now=now)
+    except LaneBusyError:
+        return 0
+    except (HookError, OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001
+        if len(ids) == 1:
+            set_aside(ids[0], reason=f"{type(error).__name__}: {error}", now=now)
+            return 1
+        middle = len(ids) // 2
+        return _isolate(lane, ids[:middle], now=now) + _isolate(lane, ids[middle:], now=now)
+
+
+def _process(lane: int, *, ids: Sequence[int] | None, limit: int, now: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SET client_min_messages TO warning")
+        cursor.execute(MAKE_BATCH)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM events_batch")  # only an enclosing transaction can have left rows
+        cursor.execute(HOLD_LANE, [lane])
+        if cursor.fetchone() is None:
+            raise LaneBusyError
+        wanted = None if ids is None else list(ids)
+        cursor.execute(load("events", "resolve_batch"), {"lane": lane, "ids": wanted, "limit": limit})
+        count = int(cursor.rowcount)
+        if not count:
+            return 0
+        _make_persons(cursor, now=now)
+        _observe(cursor)
+        if events_processed.is_connected:
+            _announce(cursor, now=now)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # an unknown type fails here, not at the commit
+        cursor.execute(load("events", "count_batch"), {"now": now})
+        cursor.execute(TOUCH_TYPES, {"now": now})
+        crash_point("process_before_store")
+        cursor.execute(load("events", "store_batch"), {"now": now})
+        crash_point("process_before_commit")
+    crash_point("process_after_commit")
+    return count
+
+
+def _make_persons(cursor: Any, *, now: datetime) -> None:
+    """Make contacts, or visitors, for the batch's unknown people (spec README, decision 1)."""
+    cursor.execute(UNKNOWN)
+    rows = cursor.fetchall()
+    if not rows:
+        return
+    outcomes = upsert_contacts(
+        [_unknown_person(*row[1:]) for row in rows], policy=Policy.EVENT, source="event", actor="events", now=now
+    )
+    found = [
+        (row[0], outcome.contact_id or 0, outcome.result not in ("visitor", "skipped", "failed"))
+        for row, outcome in zip(rows, outcomes, strict=True)
+    ]
+    cursor.execute(GIVE_PERSONS, [[row[place] for row in found] for place in range(3)])
+
+
+def _unknown_person(
+    external_id: str | None, email: str | None, email_norm: str | None, phone: str | None, push_token: str | None,
+    contact_key: str | None, cookie: str | None, flags: int, type_key: str, is_segmented: bool,
+) -> ContactInput:  # fmt: skip
+    tokens = [Token(kind="mobile", value=push_token)] if push_token else []
+    if cookie:
+        tokens.append(Token(kind="cookie", value=cookie))
+    is_permanent = any(value is not None for value in (external_id, email_norm, phone))
+    return ContactInput(
+        external_id=external_id, email=email, email_norm=email_norm, phone=phone, contact_key=contact_key,
+        tokens=tuple(tokens), source_detail=type_key,
+        as_visitor=not (is_permanent and is_segmented and not flags & EventFlag.PAST),
+    )  # fmt: skip
+
+
+def _observe(cursor: Any) -> None:
+    """Add parameter names seen for the first time to their types' structure."""
+    cursor.execute(OBSERVED)
+    seen: dict[int, dict[str, str]] = {}
+    for type_id, name, kind in cursor.fetchall():
+        seen.setdefault(type_id, {})[name] = kind
+    for event_type in EventType.objects.filter(pk__in=seen).only("structure"):
+        new = {name: kind for name, kind in seen[event_type.pk].items() if name not in event_type.structure}
+        if new and len(event_type.structure) + len(new) <= 1000:
+            EventType.objects.filter(pk=event_type.pk).update(structure=event_type.structure | new)
+
+
+def _announce(cursor: Any, *, now: datetime) -> None:
+    cursor.execute(STORED, [int(EventFlag.UNMATCHED)])
+    event_ids, person_ids, type_ids, flags = (list(column) for column in zip(*cursor.fetchall(), strict=True))
+    events_processed.send(EventsProcessed(event_ids, person_ids, type_ids, flags, now))
