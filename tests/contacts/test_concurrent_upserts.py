@@ -1,0 +1,68 @@
+"""Eight processes upsert the same people at once: one contact each, no deadlock, no error."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from contacts.models import Address, Contact, Key
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+PEOPLE = 2_000
+PROCESSES = 8
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+WORKER = """
+import random, sys
+import django
+django.setup()
+from datetime import UTC, datetime
+from contacts.services.upsert import ContactInput, Policy, Token, upsert_contacts
+
+seed, people = int(sys.argv[1]), int(sys.argv[2])
+numbers = list(range(people))
+random.Random(seed).shuffle(numbers)
+sizes = random.Random(seed + 100)
+while numbers:
+    size = sizes.choice([1, 7, 50, 300])
+    batch, numbers = numbers[:size], numbers[size:]
+    outcomes = upsert_contacts(
+        [
+            ContactInput(
+                external_id=f"U{n}", email=f"U{n}@example.com", email_norm=f"u{n}@example.com", phone=f"38067{n:07d}",
+                tokens=(Token(kind="mobile", value=f"token-{n}"),), fields={"first_name": f"P{seed}"},
+            )
+            for n in batch
+        ],
+        policy=Policy.ADD, source="api", actor=f"p{seed}", now=datetime.now(UTC),
+    )
+    assert {outcome.result for outcome in outcomes} <= {"created", "updated", "unchanged"}, outcomes
+"""
+
+
+def test_one_contact_each(settings):
+    database = connection.settings_dict
+    url = (
+        f"postgres://{database['USER']}:{database['PASSWORD'] or ''}@{database['HOST']}:{database['PORT'] or 5432}"
+        f"/{database['NAME']}"
+    )
+    environment = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "cdp.settings", "PYTHONPATH": str(ROOT)}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(seed), str(PEOPLE)], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        for seed in range(PROCESSES)
+    ]
+    errors = [worker.communicate(timeout=300)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * PROCESSES, errors
+    assert Contact.objects.count() == PEOPLE
+    assert Contact.objects.values("external_id").distinct().count() == PEOPLE
+    assert Address.objects.count() == 2 * PEOPLE
+    assert Key.objects.count() == 2 * PEOPLE
+    owners = dict(Key.objects.filter(kind="mobile").values_list("value", "person_id"))
+    ids = dict(Contact.objects.values_list("external_id", "pk"))
+    assert owners == {f"token-{name[1:]}": pk for name, pk in ids.items()}
