@@ -1,0 +1,48 @@
+"""`python -m bench NAME [--json] [--rounds N] [--size small|full]`; NAME `all` runs every program."""
+
+import argparse
+import importlib
+import json
+import os
+from pathlib import Path
+
+import django
+from django.test.utils import setup_databases
+
+
+def programs() -> list[str]:
+    here = Path(__file__).resolve().parent
+    return sorted(path.stem for path in here.glob("*.py") if path.stem not in ("__init__", "__main__", "rounds", "load"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("name", choices=[*programs(), "all"])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", choices=["small", "full"], default="small")
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
+    os.environ.setdefault("API_RATE_LIMITS", "0")
+    django.setup()
+    databases = setup_databases(verbosity=0, interactive=False, aliases=["default"])
+    results = []
+    try:
+        for name in programs() if options.name == "all" else [options.name]:
+            program = importlib.import_module(f"bench.{name}")
+            for result in program.run(rounds=options.rounds, size=options.size):
+                results.append(result)
+                if not options.json:
+                    print(result, flush=True)
+    finally:
+        for connection, name, destroy in databases:
+            connection.close()
+            if destroy:
+                connection.creation.destroy_test_db(name, verbosity=0)
+    if options.json:
+        found = [result.as_dict() for result in results]
+        print(json.dumps(found[0] if len(found) == 1 else found))
+
+
+if __name__ == "__main__":
+    main()
