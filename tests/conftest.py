@@ -1,0 +1,56 @@
+"""Gives a test session its services: those configured by DATABASE_URL and BROKER_URL, else our own in a temporary directory.
+
+The first process of the session starts them and tells the others by the environment.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import dj_database_url
+import pytest
+from django.conf import settings
+
+from cdp.local.broker import Broker
+from cdp.local.postgres import Cluster
+
+STARTED = pytest.StashKey[list]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[STARTED] = []
+    if not hasattr(config, "workerinput"):
+        start_services(config)
+    database = dj_database_url.parse(os.environ["DATABASE_URL"])
+    settings.DATABASES["default"].update(database)
+    settings.BROKER_URL = settings.CELERY_BROKER_URL = os.environ["BROKER_URL"]
+    settings.SECRET_KEY = "only-for-tests-" + "x" * 40
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+
+
+def start_services(config: pytest.Config) -> None:
+    started = config.stash[STARTED]
+    home = Path(tempfile.mkdtemp(prefix="cdp-tests-"))
+    home.chmod(0o755)
+    started.append(home)
+    if not os.environ.get("DATABASE_URL"):
+        cluster = Cluster(home, choice=os.environ.get("CDP_POSTGRES") or "auto", durable=False)
+        started.append(cluster)
+        cluster.start()
+        os.environ["DATABASE_URL"] = cluster.url("cdp")
+    if not os.environ.get("BROKER_URL"):
+        broker = Broker(home, choice=os.environ.get("CDP_BROKER") or "auto")
+        started.append(broker)
+        broker.start()
+        os.environ["BROKER_URL"] = broker.url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for service in reversed(config.stash.get(STARTED, [])):
+        if isinstance(service, Path):
+            shutil.rmtree(service, ignore_errors=True)
+        else:
+            service.stop()
