@@ -15,7 +15,7 @@ from contacts.services.upsert import ContactInput, Policy, upsert_contacts
 from events.engines import EventProcessing
 from events.models import EventType
 
-SIZES = {"small": 60_000, "full": 300_000}
+SIZES = {"small": 20_000, "full": 300_000}
 PEOPLE = 20_000
 BATCH = 1_000
 NOW = datetime.now(UTC).replace(microsecond=0)

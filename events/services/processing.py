@@ -105,7 +105,7 @@ def _isolate(lane: int, ids: Sequence[int], *, now: datetime) -> int:
 
 def _process(lane: int, *, ids: Sequence[int] | None, limit: int, now: datetime) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SET client_min_messages TO warning")
+        cursor.execute("SET client_min_messages TO warning; SET jit TO off")
         cursor.execute(MAKE_BATCH)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM events_batch")  # only an enclosing transaction can have left rows
