@@ -1,9 +1,12 @@
 """Settings, all from the environment (docs/settings.md lists them). Importing this module does no work."""
 
 import os
+import secrets
 from pathlib import Path
 
 import dj_database_url
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from cdp.env import Environment
@@ -17,6 +20,9 @@ INSTANCE = read_instance(DATA_DIR)
 
 DEBUG = env.flag("CDP_DEBUG", default=False)
 SECRET_KEY = env.text("CDP_SECRET_KEY", INSTANCE.secret_key)
+HAS_SECRET_KEY = bool(SECRET_KEY) or DEBUG or not env.text("DATABASE_URL")  # else cdp.checks refuses to serve
+if HAS_SECRET_KEY and not SECRET_KEY:
+    SECRET_KEY = secrets.token_urlsafe(50)  # for commands that sign nothing another process must read
 ALLOWED_HOSTS = env.words("CDP_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.words("CDP_CSRF_TRUSTED_ORIGINS")
 
@@ -44,6 +50,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "cdp.logging.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -74,13 +81,17 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": dj_database_url.parse(
+try:
+    _database = dj_database_url.parse(
         env.text("DATABASE_URL", INSTANCE.database_url),
         conn_max_age=env.integer("CDP_DATABASE_CONNECTION_SECONDS", 600),
         conn_health_checks=True,
     )
-}
+except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError) as error:
+    raise ImproperlyConfigured("DATABASE_URL: use postgres://USER:PASSWORD@HOST:PORT/DATABASE.") from error
+if "postgresql" not in _database["ENGINE"]:
+    raise ImproperlyConfigured("DATABASE_URL: only PostgreSQL (postgres://…) is supported.")
+DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -102,9 +113,49 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_MANIFEST_STRICT = False  # a page without a collected file is better than no page
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Browsers: what a page may load, and cookies over HTTPS only where HTTPS is
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, UNSAFE_EVAL],  # Alpine.js evaluates the expressions of the admin's templates
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:", "https:"],
+        "font-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "SAMEORIGIN"
+HTTPS = env.flag("CDP_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = env.integer("CDP_HSTS_SECONDS", 0) if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+
+LOGGING_CONFIG = "cdp.logging.configure"
+LOGGING = {"level": env.choice("CDP_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))}
+METRICS_TOKEN = env.text("CDP_METRICS_TOKEN")
+
+# Which local services `manage.py up` may use
+CDP_POSTGRES = env.choice("CDP_POSTGRES", ("auto", "system", "embedded"))
+CDP_BROKER = env.choice("CDP_BROKER", ("auto", "system", "embedded"))
 
 BROKER_URL = env.text("BROKER_URL", INSTANCE.broker_url)
 CELERY_BROKER_URL = BROKER_URL
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

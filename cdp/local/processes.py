@@ -63,7 +63,9 @@ def start(
     return process
 
 
-def stop(process: subprocess.Popen[bytes], *, first: signal.Signals = signal.SIGTERM, seconds: float = 15) -> None:
+def stop(
+    process: subprocess.Popen[bytes], *, first: signal.Signals = signal.SIGTERM, seconds: float = 15
+) -> None:
     """Ask the process to end, then kill it after `seconds`."""
     if process.poll() is not None:
         return

@@ -1,0 +1,51 @@
+"""`manage.py prepare`: everything between an empty database and a product that can serve."""
+
+import hashlib
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand
+
+from contacts.models import Contact
+
+
+class Command(BaseCommand):
+    help = "Migrates, collects static files, makes the first administrator, loads demo data into an empty database."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("check", verbosity=0)
+        call_command("migrate", interactive=False, verbosity=0)
+        self._collect_static()
+        self._make_administrator()
+        if not options["no_demo"] and "load_demo" in get_commands() and not Contact.objects.exists():
+            call_command("load_demo")
+
+    def _collect_static(self) -> None:
+        """Collect when a source file changed since the last time: compressing all of them takes seconds."""
+        digest = hashlib.sha256(str(settings.STORAGES["staticfiles"]).encode())
+        for finder in get_finders():
+            for path, storage in finder.list([]):
+                state = f"{path} {storage.size(path)} {storage.get_modified_time(path)}"
+                digest.update(state.encode())
+        stamp = settings.STATIC_ROOT / ".collected"
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return
+        call_command("collectstatic", interactive=False, verbosity=0)
+        stamp.write_text(digest.hexdigest())
+
+    def _make_administrator(self) -> None:
+        users = get_user_model().objects
+        if users.exists():
+            return
+        password = secrets.token_urlsafe(12)
+        users.create_superuser("admin", "", password)
+        self.stdout.write(f"Sign in as: admin   Password: {password}   (shown only now)")
