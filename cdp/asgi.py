@@ -1,0 +1,40 @@
+"""The ASGI root: intake routes bare and asynchronous, the rest through Django's WSGI handler in a fixed thread pool.
+
+`CDP_ROLE` limits a process to one of them: `intake` or `web`; `all` serves both.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+
+from cdp.wsgi import application as django
+
+from events.intake.app import IntakeApp, is_intake  # isort: skip - models need Django set up by the line above
+
+WEB_THREADS = 8
+ROLE = os.environ.get("CDP_ROLE", "all")
+
+intake = IntakeApp()
+web = WSGIMiddleware(django, workers=WEB_THREADS)
+
+
+async def application(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "http" and ROLE != "web" and is_intake(scope["path"]):
+        await intake(scope, receive, send)
+    elif scope["type"] == "http" and (ROLE != "intake" or scope["path"] in ("/healthz", "/readyz", "/metrics")):
+        await web(scope, receive, send)
+    elif scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,1 @@
+"""Accepting events: read, check, commit, answer (docs/architecture.md)."""

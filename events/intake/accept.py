@@ -1,0 +1,152 @@
+"""Commits checked events to the inbox; the commit is the acknowledgement.
+
+One statement writes the batch's idempotency keys and inbox rows. `accept_many` never lets one event spoil another's: when
+a batch fails for its data it is written row by row.
+"""
+
+import hashlib
+import zoneinfo
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+import uuid_utils
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from cdp.api.errors import Refused
+from cdp.bell import ring
+from cdp.models import Account
+from events.intake.identity import AccountRules, identity_columns, lane_of, times
+from events.intake.reading import CheckedEvent, as_json
+from events.intake.structure import check_structure
+from events.models import EventSource
+from events.services.registry import TypeInfo, ensure_types
+
+log = structlog.get_logger(__name__)
+
+COLUMNS = (
+    ("lane", "smallint"), ("event_id", "uuid"), ("event_type_id", "integer"), ("key_value", "text"),
+    ("contact_id", "bigint"), ("external_id", "text"), ("email", "text"), ("email_norm", "text"), ("phone", "text"),
+    ("push_token", "text"), ("contact_key", "text"), ("cookie", "text"), ("params", "jsonb"), ("event_at", "timestamptz"),
+    ("received_at", "timestamptz"), ("occurred_at", "timestamptz"), ("source", "text"), ("flags", "integer"),
+    ("actor", "text"),
+)  # fmt: skip
+NAMES = ", ".join(name for name, _ in COLUMNS)
+INSERT = f"""
+WITH rows AS (
+    SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in COLUMNS)}, %s::bytea[])
+        WITH ORDINALITY AS w ({NAMES}, digest, place)
+), fresh AS (
+    INSERT INTO events_dedupkey (digest, event_id, received_at)
+    SELECT DISTINCT ON (digest) digest, event_id, received_at FROM rows WHERE digest IS NOT NULL ORDER BY digest, place
+    ON CONFLICT (digest) DO NOTHING RETURNING digest, event_id
+)
+INSERT INTO events_inboxevent ({NAMES})
+SELECT {", ".join(f"rows.{name}" for name, _ in COLUMNS)} FROM rows
+WHERE rows.digest IS NULL OR EXISTS (SELECT 1 FROM fresh WHERE fresh.digest = rows.digest AND fresh.event_id = rows.event_id)
+ORDER BY place
+RETURNING event_id::text, id
+"""
+FIRST_IDS = "SELECT digest, event_id::text FROM events_dedupkey WHERE digest = ANY(%s)"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one event: `accepted` (committed, in the inbox under `inbox_id`), `duplicate` or `rejected`."""
+
+    status: str
+    event_id: str = ""
+    inbox_id: int | None = None
+    refusal: Refused | None = None
+
+
+def accept_many(
+    events: Sequence[CheckedEvent | Refused], *, actor: str, now: datetime, source: str = EventSource.API, family: str = "api"
+) -> list[Verdict]:
+    """Accept checked events; one verdict each, in order. Refusals among them come back as `rejected`.
+
+    Args:
+        family: senders whose `eventId`s share one space.
+
+    Raises:
+        OperationalError, InterfaceError: the database is away; nothing was accepted.
+    """
+    verdicts: list[Verdict] = [Verdict("rejected", refusal=e) if isinstance(e, Refused) else Verdict("") for e in events]
+    kinds, refused = ensure_types({e.type_key for e in events if isinstance(e, CheckedEvent)}, now=now)
+    rules = account_rules()
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for place, event in enumerate(events):
+        if isinstance(event, Refused):
+            continue
+        try:
+            if event.type_key in refused:
+                raise refused[event.type_key]
+            row = _row(event, kinds[event.type_key], rules, actor=actor, now=now, source=source, family=family)
+        except Refused as refusal:
+            verdicts[place] = Verdict("rejected", refusal=refusal)
+        else:
+            rows.append((place, row))
+    for place, verdict in _write(rows):
+        verdicts[place] = verdict
+    if any(verdict.status == "accepted" for verdict in verdicts):
+        transaction.on_commit(lambda: ring("events"))
+    return verdicts
+
+
+def account_rules() -> AccountRules:
+    account = Account.objects.get(pk=1)
+    return AccountRules(
+        zone=zoneinfo.ZoneInfo(account.time_zone), default_region=account.default_region,
+        mapping_param=account.event_mapping_param, mapping_field=account.event_mapping_field,
+        blocked=frozenset(str(value).lower() for value in account.blocked_identifiers),
+    )  # fmt: skip
+
+
+def _row(
+    event: CheckedEvent, kind: TypeInfo, rules: AccountRules, *, actor: str, now: datetime, source: str, family: str
+) -> dict[str, Any]:
+    columns, key = identity_columns(event, rules)
+    check_structure(event.params, kind)
+    event_at, occurred_at, flags = times(event, now=now, zone=rules.zone)
+    digest = hashlib.sha256(f"{family}\0{event.event_id}".encode()).digest() if event.event_id else None
+    return columns | {
+        "lane": lane_of(columns, key, settings.EVENT_LANES), "event_id": str(uuid_utils.uuid7()), "event_type_id": kind.id,
+        "key_value": key, "params": as_json(event.params), "event_at": event_at, "received_at": now,
+        "occurred_at": occurred_at, "source": source, "flags": flags, "actor": actor, "digest": digest,
+    }  # fmt: skip
+
+
+def _write(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, Verdict]]:
+    if not rows:
+        return []
+    try:
+        return _insert(rows)
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError as error:
+        if len(rows) == 1:
+            log.warning("event_refused_by_database", error=type(error).__name__)
+            refusal = Refused(400, "param_shape", "holds a value that cannot be stored", path="params")
+            return [(rows[0][0], Verdict("rejected", refusal=refusal))]
+    return [verdict for row in rows for verdict in _write([row])]
+
+
+def _insert(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, Verdict]]:
+    arrays = [[row.get(name) for _, row in rows] for name, _ in COLUMNS]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(INSERT, [*arrays, [row["digest"] for _, row in rows]])
+        inbox_ids = dict(cursor.fetchall())
+        repeated = [row["digest"] for _, row in rows if row["event_id"] not in inbox_ids]
+        first_ids: dict[bytes, str] = {}
+        if repeated:  # a later statement sees what a concurrent sender has committed
+            cursor.execute(FIRST_IDS, [repeated])
+            first_ids = {bytes(digest): event_id for digest, event_id in cursor.fetchall()}
+    return [
+        (place, Verdict("accepted", row["event_id"], inbox_ids[row["event_id"]]))
+        if row["event_id"] in inbox_ids
+        else (place, Verdict("duplicate", first_ids[row["digest"]]))
+        for place, row in rows
+    ]

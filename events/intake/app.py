@@ -1,0 +1,274 @@
+"""The hot intake routes as a bare ASGI application, outside Django's middleware.
+
+Requests that wait at the same moment share one commit: a single writer thread takes everything queued, accepts it in one
+transaction and answers all. A request therefore costs no thread and no connection of its own.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+
+from cdp.api.errors import Refused, error_reply
+from events.intake.accept import Verdict, accept_many
+from events.intake.reading import MAX_BATCH_BODY, CheckedEvent, read_batch, read_single
+from partners.services import Principal, authenticate, cached_principal
+
+log = structlog.get_logger(__name__)
+
+ROUTE = re.compile(r"/api/v([123])/event/?|/api/v2/(events)/batch/?")
+RIGHTS = frozenset({"full", "events", "events_contacts", "events_contacts_write"})
+LIMIT_PER_SECOND = {"event": 350, "batch": 50}
+LARGEST_FLUSH = 1_000
+LONGEST_QUEUE = 20_000
+LONGEST_WAIT = 10.0
+CORS = [
+    (b"access-control-allow-credentials", b"true"),
+    (b"access-control-allow-methods", b"POST, GET, PUT, OPTIONS, DELETE"),
+    (b"access-control-max-age", b"3600"),
+    (
+        b"access-control-allow-headers",
+        b"Content-Type, Accept, Content-Range, Content-Disposition, Content-Description, X-Requested-With, remember-me,"
+        b" Authorization",
+    ),
+]
+Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+def is_intake(path: str) -> bool:
+    return ROUTE.fullmatch(path) is not None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One request's events, and the future of its verdicts."""
+
+    events: Sequence[CheckedEvent | Refused]
+    actor: str
+    source: str
+    done: "asyncio.Future[list[Verdict]]"
+
+
+class Writer:
+    """The single thread that commits; made once a process, on its event loop."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
+        self._queue: list[_Waiting] = []
+        self._queued = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def accept(self, events: Sequence[CheckedEvent | Refused], *, actor: str, source: str) -> list[Verdict]:
+        """Queue events and wait for their commit.
+
+        Raises:
+            Refused: 503 when the database is away or the queue is full; nothing of the request was accepted.
+        """
+        if self._queued > LONGEST_QUEUE:
+            raise Refused(503, "busy", "Events cannot be stored at the moment, try again")
+        waiting = _Waiting(events, actor, source, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._queued += len(events)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._flush())
+        return await waiting.done
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a short piece of database work on the writer's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    async def _flush(self) -> None:
+        while self._queue:
+            batch: list[_Waiting] = []
+            size = 0
+            while self._queue and (not batch or size + len(self._queue[0].events) <= LARGEST_FLUSH):
+                batch.append(self._queue.pop(0))
+                size += len(batch[-1].events)
+            self._queued -= size
+            outcome = await self.in_thread(_accept_batch, batch)
+            for waiting, verdicts in zip(batch, outcome, strict=True):
+                if waiting.done.cancelled():
+                    continue
+                if isinstance(verdicts, Refused):
+                    waiting.done.set_exception(verdicts)
+                else:
+                    waiting.done.set_result(verdicts)
+
+
+def _accept_batch(batch: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
+    """Accept the requests of one flush, one transaction for those of the same sender and source."""
+    results: list[list[Verdict] | Refused] = [[] for _ in batch]
+    groups: dict[tuple[str, str], list[int]] = {}
+    for place, waiting in enumerate(batch):
+        groups.setdefault((waiting.actor, waiting.source), []).append(place)
+    for (actor, source), places in groups.items():
+        events = [event for place in places for event in batch[place].events]
+        try:
+            verdicts = accept_many(events, actor=actor, now=datetime.now(UTC), source=source)
+        except (OperationalError, InterfaceError) as error:
+            log.error("intake_database_away", error=type(error).__name__)
+            connection.close()
+            for place in places:
+                results[place] = Refused(503, "unavailable", "Events cannot be stored at the moment, try again")
+            continue
+        start = 0
+        for place in places:
+            end = start + len(batch[place].events)
+            results[place] = verdicts[start:end]
+            start = end
+    return results
+
+
+class RateLimit:
+    """Fixed windows of one second, in this process."""
+
+    def __init__(self) -> None:
+        self._window = 0
+        self._used: dict[str, int] = {}
+
+    def take(self, name: str, most: int) -> bool:
+        window = int(time.monotonic())
+        if window != self._window:
+            self._window, self._used = window, {}
+        self._used[name] = self._used.get(name, 0) + 1
+        return self._used[name] <= most
+
+
+class IntakeApp:
+    """ASGI application of the routes `is_intake` knows."""
+
+    def __init__(self) -> None:
+        self.writer = Writer()
+        self.limit = RateLimit()
+
+    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        status, headers, body = await self.answer(scope, receive)
+        if body or status not in (200, 204):
+            headers = [*headers, (b"content-length", str(len(body)).encode())]
+        else:
+            headers = [*headers, (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, *CORS]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def answer(self, scope: Any, receive: Callable[[], Awaitable[Any]]) -> Reply:
+        if scope["method"] == "OPTIONS":
+            return 200, [], b""
+        try:
+            return await self._accept(scope, receive)
+        except Refused as refusal:
+            kind, body = error_reply(refusal, path=scope["path"], now=datetime.now(UTC))
+            headers = [(b"content-type", kind.encode())]
+            if refusal.status == 401:
+                headers.append((b"www-authenticate", b'Basic realm="Yespo"'))
+            if refusal.status == 405:
+                headers.append((b"allow", b"POST, OPTIONS"))
+            if refusal.status in (429, 503):
+                headers.append((b"retry-after", b"1"))
+            return refusal.status, headers, body
+
+    async def _accept(self, scope: Any, receive: Callable[[], Awaitable[Any]]) -> Reply:
+        headers = dict(scope["headers"])
+        principal = await self._principal(headers.get(b"authorization", b"").decode("latin-1"))
+        if scope["method"] != "POST":
+            raise Refused(405, "method", "Request method is not supported")
+        found = ROUTE.fullmatch(scope["path"])
+        is_batch = found is not None and found[2] is not None
+        name = "batch" if is_batch else "event"
+        if settings.API_RATE_LIMITS and not self.limit.take(name, LIMIT_PER_SECOND[name]):
+            raise Refused(429, "rate", f"At most {LIMIT_PER_SECOND[name]} requests a second")
+        _check_media_type(headers.get(b"content-type", b"").decode("latin-1"))
+        body = await _read_body(receive)
+        if is_batch:
+            return await self._batch(body, principal)
+        event = read_single(body, version=int(found[1]) if found else 2)
+        [verdict] = await self.writer.accept([event], actor=principal.name, source="api")
+        if verdict.refusal is not None:
+            raise verdict.refusal
+        if wait := _wait_seconds(headers.get(b"prefer", b"").decode("latin-1")):
+            await self._until_processed([verdict], wait)
+        return 200, [(b"x-event-id", verdict.event_id.encode()), (b"x-event-status", verdict.status.encode())], b""
+
+    async def _batch(self, body: bytes, principal: Principal) -> Reply:
+        verdicts = await self.writer.accept(read_batch(body), actor=principal.name, source="batch")
+        counts = {status: sum(v.status == status for v in verdicts) for status in ("accepted", "duplicate", "rejected")}
+        reply = {
+            "accepted": counts["accepted"], "duplicates": counts["duplicate"], "rejected": counts["rejected"],
+            "items": [_item(place, verdict) for place, verdict in enumerate(verdicts)],
+        }  # fmt: skip
+        return 200, [(b"content-type", b"application/json;charset=UTF-8")], msgspec.json.encode(reply)
+
+    async def _principal(self, header: str) -> Principal:
+        known, principal = cached_principal(header)
+        if not known and header:
+            principal = await self.writer.in_thread(_authenticate, header)
+        if principal is None:
+            raise Refused(401, "unauthorized", "Full authentication is required to access this resource")
+        if not principal.may(RIGHTS):
+            raise Refused(403, "forbidden", "The key has no right to send events")
+        return principal
+
+    async def _until_processed(self, verdicts: Sequence[Verdict], seconds: float) -> None:
+        """Wait until the events left the inbox; at most `seconds`."""
+        ids = [verdict.inbox_id for verdict in verdicts if verdict.inbox_id is not None]
+        end = time.monotonic() + seconds
+        while ids and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+            if not await self.writer.in_thread(_any_waits, ids):
+                return
+
+
+def _authenticate(header: str) -> Principal | None:
+    close_old_connections()
+    try:
+        return authenticate(header, now=datetime.now(UTC))
+    except (OperationalError, InterfaceError) as error:
+        connection.close()
+        raise Refused(503, "unavailable", "The service is not available at the moment, try again") from error
+
+
+def _any_waits(ids: Sequence[int]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM events_inboxevent WHERE id = ANY(%s))", [list(ids)])
+        return bool(cursor.fetchone()[0])
+
+
+def _item(place: int, verdict: Verdict) -> dict[str, Any]:
+    item: dict[str, Any] = {"i": place, "status": verdict.status}
+    if verdict.refusal is not None:
+        return item | {"code": verdict.refusal.code, "path": verdict.refusal.path, "message": verdict.refusal.message}
+    return item | {"eventId": verdict.event_id}
+
+
+def _check_media_type(header: str) -> None:
+    media = header.partition(";")[0].strip().lower()
+    if media and media != "application/json":
+        raise Refused(415, "media_type", f"Content type '{media}' not supported")
+
+
+async def _read_body(receive: Callable[[], Awaitable[Any]]) -> bytes:
+    parts = []
+    size = 0
+    while True:
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BATCH_BODY:
+            raise Refused(413, "too_large", f"The request is larger than {MAX_BATCH_BODY} bytes")
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _wait_seconds(header: str) -> float:
+    """Seconds of `Prefer: wait=N` (RFC 7240), at most `LONGEST_WAIT`; 0 without."""
+    found = re.search(r"\bwait=(\d{1,4})", header)
+    return min(float(found[1]), LONGEST_WAIT) if found else 0.0

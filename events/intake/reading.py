@@ -1,0 +1,227 @@
+"""Reads event requests, leniently where the wire is, and refuses at the door what the store could not hold.
+
+Rules and codes: the API document 2 and 12; events document 3.2. The fast path is one typed decode; what it refuses is read
+again slowly, to understand it or to say exactly what is wrong.
+"""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from cdp.api.errors import Refused
+
+MAX_BODY = 20 * 1024
+MAX_BATCH_BODY = 1024 * 1024
+MAX_BATCH = 500
+MAX_DEPTH = 8
+MAX_PARAMS = 300
+MAX_TYPE_KEY = 100
+MAX_KEY_VALUE = 300
+MAX_PARAM_NAME = 100
+FORBIDDEN = re.compile("[<>;’'\"`\\\\/|^?!,]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# PostgreSQL numeric: 131072 digits before the point, 16383 after (documentation, 8.1.2).
+MOST_DIGITS_BEFORE, MOST_DIGITS_AFTER = 131_000, 16_000
+
+
+class RawEvent(msgspec.Struct):
+    """One event as sent, members still in their wire shape."""
+
+    eventTypeKey: Any = None  # noqa: N815 - names of the wire
+    keyValue: Any = None  # noqa: N815
+    params: Any = None
+    parameters: Any = None
+    eventParams: Any = None  # noqa: N815
+    occurred: Any = None
+    sentAt: Any = None  # noqa: N815
+    eventId: Any = None  # noqa: N815
+
+
+class CheckedEvent(msgspec.Struct):
+    """One event, shape and limits checked; `params` keeps the order sent."""
+
+    type_key: str
+    key_value: str | None
+    params: dict[str, Any]
+    occurred: Any
+    sent_at: Any
+    event_id: str | None
+
+
+_event = msgspec.json.Decoder(RawEvent, float_hook=Decimal)
+_any = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def read_single(body: bytes, *, version: int) -> CheckedEvent:
+    """Read the body of `POST event`.
+
+    Raises:
+        Refused: 413 over 20 KB; 400 with the field and the rule otherwise.
+    """
+    if len(body) > MAX_BODY:
+        raise Refused(413, "too_large", f"The event is larger than {MAX_BODY} bytes")
+    try:
+        return check(_event.decode(body), version=version)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _malformed(error) from error
+
+
+def read_batch(body: bytes) -> list[CheckedEvent | Refused]:
+    """Read `POST events/batch`: one entry per item, a refusal in place of an item that breaks a rule.
+
+    Raises:
+        Refused: 413 over 1 MB, 400 for unreadable JSON, no list, or more than 500 items.
+    """
+    if len(body) > MAX_BATCH_BODY:
+        raise Refused(413, "too_large", f"The request is larger than {MAX_BATCH_BODY} bytes")
+    try:
+        found = _any.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _malformed(error) from error
+    items = found.get("events") if isinstance(found, dict) else None
+    if isinstance(items, dict):
+        items = [items]
+    if not isinstance(items, list) or not items:
+        raise Refused(400, "param_shape", "must be a list of 1 to 500 events", path="events")
+    if len(items) > MAX_BATCH:
+        raise Refused(400, "batch_too_long", f"must hold at most {MAX_BATCH} events", path="events")
+    return [_read_item(item) for item in items]
+
+
+def _read_item(item: Any) -> CheckedEvent | Refused:
+    if not isinstance(item, dict):
+        return Refused(400, "param_shape", "must be an object")
+    if len(msgspec.json.encode(item, enc_hook=str)) > MAX_BODY:
+        return Refused(413, "too_large", f"The event is larger than {MAX_BODY} bytes")
+    known = {name: value for name, value in item.items() if name in RawEvent.__struct_fields__}
+    try:
+        return check(RawEvent(**known), version=2)
+    except Refused as refusal:
+        return refusal
+
+
+def _malformed(error: Exception) -> Refused:
+    return Refused(400, "json_invalid", f"The request body is not valid JSON: {error}")
+
+
+def check(raw: RawEvent, *, version: int) -> CheckedEvent:
+    """Check shape and limits in the documented order; the first failure wins."""
+    type_key = _key(raw.eventTypeKey, "eventTypeKey", MAX_TYPE_KEY, code="type_key_invalid")
+    if type_key is None:
+        raise Refused(400, "type_key_missing", "is required", path="eventTypeKey")
+    key_value = _key(raw.keyValue, "keyValue", MAX_KEY_VALUE, code="key_too_long")
+    given = raw.params if raw.params is not None else raw.parameters
+    params = _params(given if given is not None else raw.eventParams, version)
+    event_id = raw.eventId
+    if event_id is not None:
+        event_id = _scalar_text(event_id, "eventId").strip()[:MAX_KEY_VALUE] or None
+        if event_id is not None and CONTROL.search(event_id):
+            raise Refused(400, "key_too_long", "must not hold control characters", path="eventId")
+    return CheckedEvent(type_key, key_value, params, raw.occurred, raw.sentAt, event_id)
+
+
+def _key(value: Any, name: str, most: int, *, code: str) -> str | None:
+    if value is None:
+        return None
+    text = _scalar_text(value, name).strip()
+    if not text:
+        return None
+    if len(text) > most:
+        raise Refused(400, code, f"must be at most {most} characters", path=name)
+    if FORBIDDEN.search(text) or CONTROL.search(text):
+        raise Refused(400, code, "must not hold < > ; ’ ' \" ` \\ / | ^ ? ! , or control characters", path=name)
+    return text
+
+
+def _scalar_text(value: Any, name: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return str(value)
+    raise Refused(400, "param_shape", "must be a string", path=name)
+
+
+def _params(given: Any, version: int) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, dict):
+        if "name" in given and "value" in given and set(given) <= {"name", "value"} and version != 3:
+            given = [given]
+        else:
+            given = [{"name": name, "value": value} for name, value in given.items()]
+    if not isinstance(given, list):
+        raise Refused(400, "param_shape", "must be a list of objects with name and value", path="params")
+    if len(given) > MAX_PARAMS:
+        raise Refused(400, "param_shape", f"must hold at most {MAX_PARAMS} parameters", path="params")
+    params: dict[str, Any] = {}
+    for place, entry in enumerate(given):
+        name, value = _param(entry, f"params[{place}]")
+        if name in params:
+            raise Refused(400, "param_name_duplicate", f"'{name}' is given twice", path=f"params[{place}].name")
+        params[name] = _unescape(value) if version == 1 else value
+        _check_value(params[name], f"params[{place}].value", 1)
+    return params
+
+
+def _param(entry: Any, path: str) -> tuple[str, Any]:
+    if not isinstance(entry, dict) or entry.get("name") is None or "value" not in entry:
+        raise Refused(400, "param_shape", "needs both name and value", path=path)
+    name = _scalar_text(entry["name"], f"{path}.name")
+    if not name.strip() or len(name) > MAX_PARAM_NAME:
+        raise Refused(400, "param_name_too_long", f"must be 1 to {MAX_PARAM_NAME} characters", path=f"{path}.name")
+    if CONTROL.search(name):
+        raise Refused(400, "param_shape", "must not hold control characters", path=f"{path}.name")
+    value = entry["value"]
+    return name, "" if value is None else value
+
+
+def _unescape(value: Any) -> Any:
+    """Version 1 carries structure as escaped JSON in a string."""
+    if isinstance(value, str) and value[:1] in "[{" and value:
+        try:
+            return _any.decode(value.encode())
+        except msgspec.DecodeError:
+            return value
+    return value
+
+
+def _check_value(value: Any, path: str, depth: int) -> None:
+    """Refuse what jsonb cannot hold: NUL, numbers beyond numeric; and what is nested too deep."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Refused(400, "param_shape", "must not hold the character NUL", path=path)
+    elif isinstance(value, (Decimal, int)) and not isinstance(value, bool):
+        _check_number(value, path)
+    elif isinstance(value, dict | list):
+        if depth >= MAX_DEPTH:
+            raise Refused(400, "param_shape", f"is nested deeper than {MAX_DEPTH} levels", path=path)
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, part in pairs:
+            if isinstance(name, str) and "\0" in name:
+                raise Refused(400, "param_shape", "must not hold the character NUL", path=path)
+            _check_value(part, f"{path}.{name}" if isinstance(name, str) else f"{path}[{name}]", depth + 1)
+
+
+def _check_number(value: Decimal | int, path: str) -> None:
+    if isinstance(value, int):
+        return
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or value.adjusted() > MOST_DIGITS_BEFORE or exponent < -MOST_DIGITS_AFTER:
+        raise Refused(400, "param_shape", "is a number too large or too precise to keep", path=path)
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def as_json(value: Any) -> str:
+    """JSON text with numbers digit by digit as sent."""
+    return _encoder.encode(value).decode()
+
+
+def structure_text(parameters: list[tuple[str, bool]]) -> str:
+    """The documented sentence of a failed structure check."""
+    parts = ",".join(json.dumps({"name": name, "required": required}, ensure_ascii=False) for name, required in parameters)
+    return f"The event should have the following params: [{parts}]"

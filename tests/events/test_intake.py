@@ -1,0 +1,258 @@
+"""The event routes: what is accepted is committed, what is refused says why, and nobody spoils another's request."""
+
+import asyncio
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+from events.intake.app import IntakeApp
+from events.models import DedupKey, EventParameter, EventType, InboxEvent
+from events.services.registry import bump_version, forget_cache
+from partners.models import ApiKey
+from partners.services import cache, create_api_key
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+GOOD = {"eventTypeKey": "PageRead", "params": [{"name": "Email", "value": "A@x.io"}]}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches():
+    cache.clear()
+    forget_cache()
+
+
+@pytest.fixture
+def key():
+    return create_api_key(name="shop", rights=["full"], now=NOW)[1]
+
+
+class Reply:
+    def __init__(self, messages: list[dict[str, Any]]) -> None:
+        self.status = messages[0]["status"]
+        self.headers = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+        self.body = b"".join(message.get("body", b"") for message in messages[1:])
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def send(*requests: tuple[str, Any], key: str | None = None, **headers: str) -> list[Reply]:
+    """POST requests at the same moment to one app; a body that is not bytes is sent as JSON."""
+    sent = {"content-type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    if key is not None:
+        sent["authorization"] = "Basic " + base64.b64encode(f"any:{key}".encode()).decode()
+
+    async def one(app: IntakeApp, path: str, body: Any) -> Reply:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        messages: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": data, "more_body": False}
+
+        async def answer(message: dict[str, Any]) -> None:
+            messages.append(message)
+
+        scope = {
+            "type": "http", "method": headers.get("method", "POST"), "path": path,
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+        }  # fmt: skip
+        await app(scope, receive, answer)
+        return Reply(messages)
+
+    async def every() -> list[Reply]:
+        app = IntakeApp()
+        try:
+            return await asyncio.gather(*(one(app, path, body) for path, body in requests))
+        finally:
+            await app.writer.in_thread(connections.close_all)
+
+    return asyncio.run(every())
+
+
+def post(body: Any, key: str, path: str = "/api/v2/event", **headers: str) -> Reply:
+    return send((path, body), key=key, **headers)[0]
+
+
+def test_it_works(key):
+    reply = post(GOOD, key)
+    assert (reply.status, reply.body, reply.headers["x-event-status"]) == (200, b"", "accepted")
+    assert reply.headers["content-length"] == "0"
+    waiting = InboxEvent.objects.get()
+    assert str(waiting.event_id) == reply.headers["x-event-id"]
+    assert (waiting.key_value, waiting.email, waiting.email_norm) == ("A@x.io", "A@x.io", "a@x.io")
+    kind = EventType.objects.get(key="PageRead")
+    assert (kind.origin, kind.category, kind.use_for_segmentation) == ("auto", "other", True)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/event", "/api/v2/event/", "/api/v3/event"])
+def test_every_version_and_an_optional_slash(key, path):
+    assert post(GOOD, key, path).status == 200
+
+
+def test_version_1_reads_escaped_json(key):
+    post(GOOD | {"params": [{"name": "email", "value": "a@x.io"}, {"name": "items", "value": '[{"id": "7"}]'}]}, key, "/api/v1/event")
+    assert InboxEvent.objects.get().params["items"] == [{"id": "7"}]
+
+
+def test_version_3_takes_an_object(key):
+    post({"eventTypeKey": "PageRead", "params": {"externalCustomerId": 17, "x": 1.10}}, key, "/api/v3/event")
+    waiting = InboxEvent.objects.get()
+    assert (waiting.external_id, waiting.key_value, waiting.params) == ("17", "17", {"externalCustomerId": 17, "x": 1.1})
+
+
+def test_a_null_external_id_is_absent_and_the_email_counts(key):
+    params = [{"name": "email", "value": "b@x.io"}, {"name": "externalCustomerId", "value": "null"}]
+    post(GOOD | {"params": params}, key)
+    waiting = InboxEvent.objects.get()
+    assert (waiting.key_value, waiting.external_id) == ("b@x.io", None)
+
+
+def test_the_external_id_is_the_key_before_the_phone(key):
+    params = [{"name": "phone", "value": "380501112233"}, {"name": "externalCustomerId", "value": "C9"}]
+    post(GOOD | {"params": params}, key)
+    assert InboxEvent.objects.get().key_value == "C9"
+
+
+BAD = [
+    ("malformed", b'{"eventTypeKey":', 400, "not valid JSON"),
+    ("a lone surrogate", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":"\\ud800"}]}', 400, "JSON"),
+    ("NaN", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":NaN}]}', 400, "JSON"),
+    ("broken UTF-8", b'{"eventTypeKey":"A","keyValue":"\xff"}', 400, "JSON"),
+    ("NUL", GOOD | {"params": [{"name": "email", "value": "a@x.io"}, {"name": "x", "value": "a\0b"}]}, 400, "params[1].value: must not hold the character NUL"),
+    ("a number beyond numeric", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":1e200000}]}', 400, "params[0].value"),
+    ("no type", {"keyValue": "k"}, 400, "eventTypeKey: is required"),
+    ("a type of the wrong kind", {"eventTypeKey": ["A"], "keyValue": "k"}, 400, "eventTypeKey: must be a string"),
+    ("a forbidden character", {"eventTypeKey": "A<b", "keyValue": "k"}, 400, "eventTypeKey: must not hold"),
+    ("a forbidden character in the key", {"eventTypeKey": "A", "keyValue": "a;b"}, 400, "keyValue: must not hold"),
+    ("a long type", {"eventTypeKey": "A" * 101, "keyValue": "k"}, 400, "eventTypeKey: must be at most 100"),
+    ("a long key", {"eventTypeKey": "A", "keyValue": "k" * 301}, 400, "keyValue: must be at most 300"),
+    ("params of the wrong kind", {"eventTypeKey": "A", "keyValue": "k", "params": "x"}, 400, "params: must be a list"),
+    ("a param without value", {"eventTypeKey": "A", "keyValue": "k", "params": [{"name": "x"}]}, 400, "params[0]: needs both"),
+    ("a name twice", {"eventTypeKey": "A", "keyValue": "k", "params": [{"name": "x", "value": 1}, {"name": "x", "value": 2}]}, 400, "params[1].name: 'x' is given twice"),
+    ("a long name", {"eventTypeKey": "A", "keyValue": "k", "params": [{"name": "x" * 101, "value": 1}]}, 400, "params[0].name"),
+    ("nobody", {"eventTypeKey": "A", "params": [{"name": "city", "value": "Lviv"}]}, 400, "needs keyValue"),
+    ("20 KB and a byte", b" " * (20 * 1024) + b"1", 413, "larger than 20480 bytes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "status", "words"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_refused(key, body, status, words):
+    reply = post(body, key)
+    assert (reply.status, words in reply.text) == (status, True), reply.text
+    expected = "application/json;charset=UTF-8" if status == 413 else "text/plain;charset=UTF-8"
+    assert reply.headers["content-type"] == expected
+    assert not InboxEvent.objects.exists()
+
+
+@pytest.mark.parametrize("header", [{}, {"authorization": "Basic eA=="}, {"authorization": "Bearer x"}, {"authorization": "Basic ???"}])
+def test_wrong_credentials(header):
+    [reply] = send(("/api/v2/event", GOOD), **header)
+    assert (reply.status, reply.json()["status"], reply.json()["path"]) == (401, 401, "/api/v2/event")
+    assert reply.headers["www-authenticate"].startswith("Basic realm=")
+
+
+def test_a_wrong_key_and_a_disabled_key(key):
+    assert post(GOOD, "WRONG").status == 401
+    ApiKey.objects.update(is_enabled=False)
+    assert post(GOOD, key).status == 401
+
+
+def test_a_key_without_the_right():
+    _, secret = create_api_key(name="mail", rights=["messages"], now=NOW)
+    reply = post(GOOD, secret)
+    assert (reply.status, reply.json()["error"]) == (403, "Forbidden")
+
+
+def test_another_media_type_and_method(key):
+    assert post(b"a=b", key, content_type="application/x-www-form-urlencoded").status == 415
+    reply = post(GOOD, key, method="GET")
+    assert (reply.status, reply.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+def test_the_351st_event_in_a_second_is_too_many(key, settings):
+    settings.API_RATE_LIMITS = True
+    replies = send(*[("/api/v2/event", GOOD)] * 400, key=key)
+    statuses = [reply.status for reply in replies]
+    assert 429 in statuses
+    assert InboxEvent.objects.count() == statuses.count(200)
+    assert next(reply for reply in replies if reply.status == 429).headers["retry-after"] == "1"
+
+
+def test_the_same_event_id_twice_is_one_event(key):
+    event = GOOD | {"eventId": "k1"}
+    first, second = post(event, key), post(event | {"keyValue": "other"}, key)
+    assert (second.status, second.headers["x-event-status"]) == (200, "duplicate")
+    assert first.headers["x-event-id"] == second.headers["x-event-id"]
+    assert InboxEvent.objects.count() == DedupKey.objects.count() == 1
+
+
+def test_the_same_event_id_at_the_same_moment_is_one_event(key):
+    replies = send(*[("/api/v2/event", GOOD | {"eventId": "k1"})] * 10, key=key)
+    assert sorted(reply.headers["x-event-status"] for reply in replies) == ["accepted"] + ["duplicate"] * 9
+    assert len({reply.headers["x-event-id"] for reply in replies}) == 1
+    assert InboxEvent.objects.count() == 1
+
+
+def test_two_events_without_an_event_id_are_two(key):
+    send(*[("/api/v2/event", GOOD)] * 2, key=key)
+    assert InboxEvent.objects.count() == 2
+
+
+def test_a_bad_event_does_not_spoil_the_others_of_its_commit(key):
+    bad = {"eventTypeKey": "A", "params": [{"name": "city", "value": "Lviv"}]}
+    replies = send(*[("/api/v2/event", GOOD), ("/api/v2/event", bad)] * 20, key=key)
+    assert [reply.status for reply in replies] == [200, 400] * 20
+    assert InboxEvent.objects.count() == 20
+
+
+def test_a_strict_type_names_its_structure(key):
+    kind = EventType.objects.create(key="Paid", name="Paid", created_at=NOW, validation_mode="strict")
+    EventParameter.objects.create(event_type=kind, name="orderId", type="string", is_required=True)
+    EventParameter.objects.create(event_type=kind, name="total", type="number")
+    bump_version()
+    reply = post({"eventTypeKey": "Paid", "keyValue": "k"}, key)
+    assert reply.status == 400
+    assert reply.text == (
+        'The event should have the following params: [{"name": "orderId", "required": true},'
+        '{"name": "total", "required": false}]'
+    )
+    good = {"eventTypeKey": "Paid", "keyValue": "k", "params": {"orderId": 7, "total": "754 USD"}}
+    assert post(good, key).status == 200
+
+
+def test_a_batch_gives_a_verdict_for_each(key):
+    twice = {"eventTypeKey": "A", "keyValue": "k", "params": [{"name": "x", "value": 1}, {"name": "x", "value": 2}]}
+    reply = post({"events": [GOOD, GOOD | {"eventId": "a"}, twice, GOOD | {"eventId": "a"}]}, key, "/api/v2/events/batch")
+    body = reply.json()
+    assert (body["accepted"], body["duplicates"], body["rejected"]) == (2, 1, 1)
+    assert [item["status"] for item in body["items"]] == ["accepted", "accepted", "rejected", "duplicate"]
+    assert body["items"][2] == {
+        "i": 2, "status": "rejected", "code": "param_name_duplicate", "path": "params[1].name", "message": "'x' is given twice",
+    }  # fmt: skip
+    assert body["items"][1]["eventId"] == body["items"][3]["eventId"]
+    assert InboxEvent.objects.count() == 2
+
+
+@pytest.mark.parametrize(("events", "words"), [([GOOD] * 501, "at most 500"), ([], "1 to 500"), ("x", "1 to 500")])
+def test_a_batch_that_is_no_batch(key, events, words):
+    reply = post({"events": events}, key, "/api/v2/events/batch")
+    assert (reply.status, words in reply.text) == (400, True)
+    assert not InboxEvent.objects.exists()
+
+
+def test_numbers_keep_their_digits(key):
+    body = b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":12345678901234567890.123456789}]}'
+    post(body, key)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT params ->> 'x' FROM events_inboxevent")
+        assert cursor.fetchone() == ("12345678901234567890.123456789",)
