@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="for programs")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         states = {state.name: state for state in EngineState.objects.all()}
         now = datetime.now(UTC)
         rows = [_row(name, engine.group, states.get(name), now) for name, engine in sorted(registry.items())]

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port to listen on")
         parser.add_argument("--workers", type=int, default=1, help="server processes")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         command = [
             sys.executable, "-m", "granian", "cdp.asgi:application", "--interface", "asgi", "--loop", "uvloop",
             "--host", options["host"], "--port", str(options["port"]), "--workers", str(options["workers"]),

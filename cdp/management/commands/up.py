@@ -41,7 +41,7 @@ class Command(BaseCommand):
             "--reload", action="store_true", help="restart the processes when a source file changes"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         self.options = options
         self.data_dir: Path = settings.DATA_DIR
         self.data_dir.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("names", nargs="+", metavar="NAME", help="an engine, fast, bulk or all")
         parser.add_argument("--until-idle", action="store_true", help="end when nothing waits")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

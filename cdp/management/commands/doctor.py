@@ -1,0 +1,113 @@
+"""`manage.py doctor`: checks the installation and says what to do."""
+
+import json
+import shutil
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import run_checks
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+from kombu import Connection
+
+from cdp.engine import registry
+from cdp.health import unapplied_migrations
+from cdp.local import archive
+from cdp.local.postgres import VERSIONS
+from cdp.models import EngineState
+
+SILENT_SECONDS = 60
+LATE_SECONDS = 300
+LEAST_FREE_BYTES = 2_000_000_000
+
+
+class Command(BaseCommand):
+    help = "Checks configuration, database, migrations, broker, engines and disk; ends with 1 when something is wrong."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        found = [_examine(name, check) for name, check in CHECKS.items()]
+        if options["json"]:
+            self.stdout.write(json.dumps(found, indent=2))
+        else:
+            for row in found:
+                self.stdout.write(f"{'ok   ' if row['ok'] else 'WRONG'} {row['check']}: {row['message']}")
+        if not all(row["ok"] for row in found):
+            raise SystemExit(1)
+
+
+def _examine(name: str, check: Callable[[], str]) -> dict[str, Any]:
+    try:
+        wrong = check()
+    except DatabaseError as error:
+        wrong = (
+            f"the database does not answer ({type(error).__name__}): start `manage.py up` or set DATABASE_URL"
+        )
+    return {"check": name, "ok": not wrong, "message": wrong or "fine"}
+
+
+def _configuration() -> str:
+    return " ".join(str(message) for message in run_checks() if message.is_serious())
+
+
+def _database() -> str:
+    major = archive.server_major()
+    return "" if major in VERSIONS else f"PostgreSQL {major} is not supported: use 15 to 18"
+
+
+def _migrations() -> str:
+    missing = unapplied_migrations()
+    return f"{len(missing)} are not applied: run `manage.py migrate`" if missing else ""
+
+
+def _broker() -> str:
+    link = Connection(settings.BROKER_URL, connect_timeout=3)
+    try:
+        link.ensure_connection(max_retries=1, timeout=5)
+    except (OSError, *link.connection_errors) as error:
+        return f"does not answer ({type(error).__name__}); nothing is lost, but delays grow to 1 s: check BROKER_URL"
+    finally:
+        link.release()
+    return ""
+
+
+def _engines() -> str:
+    now = datetime.now(UTC)
+    states = {state.name: state for state in EngineState.objects.all()}
+    wrong = []
+    for name in sorted(registry):
+        state = states.get(name)
+        if not state or not state.heartbeat_at or (now - state.heartbeat_at).total_seconds() > SILENT_SECONDS:
+            wrong.append(f"{name} does not run: start `manage.py work {registry[name].group}`.")
+        elif state.oldest_at and (now - state.oldest_at).total_seconds() > LATE_SECONDS:
+            wrong.append(f"{name} is {(now - state.oldest_at).total_seconds():.0f} s behind.")
+    return " ".join(wrong)
+
+
+def _disk() -> str:
+    directory = settings.DATA_DIR if settings.DATA_DIR.exists() else settings.BASE_DIR
+    free = shutil.disk_usage(directory).free
+    return "" if free > LEAST_FREE_BYTES else f"only {free // 1_000_000} MB are free for {directory}"
+
+
+def _extension() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("select 1 from pg_available_extensions where name = 'pg_trgm'")
+        return "" if cursor.fetchone() else "pg_trgm is missing: install PostgreSQL's contrib package"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "configuration": _configuration,
+    "database": _database,
+    "extension pg_trgm": _extension,
+    "migrations": _migrations,
+    "broker": _broker,
+    "engines": _engines,
+    "disk": _disk,
+}
