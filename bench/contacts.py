@@ -14,7 +14,11 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def run(*, rounds: int, size: str) -> list[Result]:
     bench = ContactsBench(SIZES[size])
-    return [measure("contacts", limit=bench.limit, product=bench.product, rounds=rounds, unit="contacts/s", size=size)]
+    return [
+        measure(
+            "contacts", limit=bench.limit, product=bench.product, rounds=rounds, unit="contacts/s", size=size
+        )
+    ]
 
 
 class ContactsBench:
@@ -25,7 +29,9 @@ class ContactsBench:
 
     def reset(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE contacts_contact, contacts_key, contacts_address, contacts_visitor CASCADE")
+            cursor.execute(
+                "TRUNCATE contacts_contact, contacts_key, contacts_address, contacts_visitor CASCADE"
+            )
             cursor.execute("CHECKPOINT")
 
     def verify(self) -> None:

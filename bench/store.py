@@ -23,7 +23,9 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def run(*, rounds: int, size: str) -> list[Result]:
     bench = StoreBench(SIZES[size])
-    return [measure("store", limit=bench.limit, product=bench.product, rounds=rounds, unit="events/s", size=size)]
+    return [
+        measure("store", limit=bench.limit, product=bench.product, rounds=rounds, unit="events/s", size=size)
+    ]
 
 
 class StoreBench:
@@ -31,11 +33,15 @@ class StoreBench:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.type_id = EventType.objects.create(key="Bench", name="Bench", created_at=NOW, use_for_segmentation=True).pk
+        self.type_id = EventType.objects.create(
+            key="Bench", name="Bench", created_at=NOW, use_for_segmentation=True
+        ).pk
         people = [ContactInput(external_id=f"b{n}") for n in range(PEOPLE)]
         outcomes = upsert_contacts(people, policy=Policy.ADD, source="api", actor="bench", now=NOW)
         self.person_ids = [outcome.contact_id for outcome in outcomes]
-        self.params = [{"category": f"cat{n % 40}", "amount": n % 200 + 5, "sku": f"s{n % 5000}"} for n in range(5000)]
+        self.params = [
+            {"category": f"cat{n % 40}", "amount": n % 200 + 5, "sku": f"s{n % 5000}"} for n in range(5000)
+        ]
 
     def rows(self) -> Iterator[tuple[int, datetime, dict[str, Any]]]:
         for number in range(self.count):
@@ -49,7 +55,9 @@ class StoreBench:
 
     def verify(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE person_id > 0) FROM events_event")
+            cursor.execute(
+                "SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE person_id > 0) FROM events_event"
+            )
             found = cursor.fetchone()
         if found != (self.count,) * 3:
             raise RuntimeError(f"expected {self.count} events, each once and with its person; found {found}")
@@ -61,7 +69,19 @@ class StoreBench:
         batches = []
         for number, (person, moment, params) in enumerate(self.rows()):
             batch.append(
-                (self.person_ids[person], moment, uuid.uuid4(), self.type_id, number, moment, NOW, 0, "api", "k", Jsonb(params))
+                (
+                    self.person_ids[person],
+                    moment,
+                    uuid.uuid4(),
+                    self.type_id,
+                    number,
+                    moment,
+                    NOW,
+                    0,
+                    "api",
+                    "k",
+                    Jsonb(params),
+                )
             )
             if len(batch) == BATCH:
                 batches.append(batch)
@@ -70,10 +90,13 @@ class StoreBench:
         prepared = [text("\t".join(_text(value) for value in row) for row in rows) + "\n" for rows in batches]
         started = time.perf_counter()
         for body in prepared:
-            with connection.cursor() as cursor, cursor.copy(
-                "COPY events_event (person_id, event_at, id, event_type_id, seq, received_at, processed_at, flags, source,"
-                " key_value, params) FROM STDIN"
-            ) as copy:
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(
+                    "COPY events_event (person_id, event_at, id, event_type_id, seq, received_at, processed_at, flags, source,"
+                    " key_value, params) FROM STDIN"
+                ) as copy,
+            ):
                 copy.write(body)
         rate = self.count / (time.perf_counter() - started)
         self.verify()
@@ -89,7 +112,19 @@ class StoreBench:
             ) as copy:
                 for person, moment, params in self.rows():
                     copy.write_row(
-                        (0, uuid.uuid4(), self.type_id, f"b{person}", f"b{person}", Jsonb(params), moment, moment, "api", 0, "")
+                        (
+                            0,
+                            uuid.uuid4(),
+                            self.type_id,
+                            f"b{person}",
+                            f"b{person}",
+                            Jsonb(params),
+                            moment,
+                            moment,
+                            "api",
+                            0,
+                            "",
+                        )
                     )
             cursor.execute("ANALYZE events_inboxevent")
         started = time.perf_counter()

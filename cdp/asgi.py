@@ -5,7 +5,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 
@@ -17,15 +17,19 @@ WEB_THREADS = 8
 ROLE = os.environ.get("CDP_ROLE", "all")
 
 intake = IntakeApp()
-web = WSGIMiddleware(django, workers=WEB_THREADS)
+web = WSGIMiddleware(cast(Any, django), workers=WEB_THREADS)
 
 
-async def application(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+async def application(
+    scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http" and ROLE != "web" and is_intake(scope["path"]):
         await intake(scope, receive, send)
-    elif scope["type"] == "http" and (ROLE != "intake" or scope["path"] in ("/healthz", "/readyz", "/metrics")):
+    elif scope["type"] == "http" and (
+        ROLE != "intake" or scope["path"] in ("/healthz", "/readyz", "/metrics")
+    ):
         await web(scope, receive, send)
     elif scope["type"] == "http":
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 
 import structlog
-from kombu import Connection, Exchange, Queue
+from kombu.connection import Connection
+from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 from kombu.mixins import ConsumerMixin
 from kombu.pools import producers
@@ -65,8 +66,12 @@ class _Ringer:
             try:
                 with producers[connection].acquire(block=True, timeout=1) as producer:
                     producer.publish(
-                        {"engine": engine}, exchange=EXCHANGE, declare=[EXCHANGE], expiration=RING_SECONDS,
-                        retry=False, serializer="json",
+                        {"engine": engine},
+                        exchange=EXCHANGE,
+                        declare=[EXCHANGE],
+                        expiration=RING_SECONDS,
+                        retry=False,
+                        serializer="json",
                     )
             except (OSError, OperationalError, *connection.connection_errors) as error:
                 log.warning("broker_away", error=type(error).__name__)
@@ -88,7 +93,7 @@ class Listener(ConsumerMixin):  # type: ignore[misc]
         self.connection = _connection()
         self.heard = heard
 
-    def get_consumers(self, Consumer: type, channel: object) -> list[object]:  # noqa: N803, ARG002
+    def get_consumers(self, Consumer: type, channel: object) -> list[object]:  # noqa: ARG002
         mailbox = Queue("", exchange=EXCHANGE, exclusive=True, auto_delete=True, durable=False)
         return [Consumer(queues=[mailbox], callbacks=[self._on_ring], accept=["json"], no_ack=True)]
 

@@ -8,5 +8,5 @@ _POINT = os.environ.get("CDP_CRASH_AT", "")
 
 def crash_point(name: str) -> None:
     """Die at once when `CDP_CRASH_AT` names this point. Costs one comparison otherwise."""
-    if _POINT == name:
+    if name == _POINT:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -143,7 +143,7 @@ class Runner:
         """One slice; an error is kept for the heartbeat, logged, and answered by a growing pause."""
         try:
             handled = self.engine.work(datetime.now(UTC))
-        except Exception as error:  # noqa: BLE001 - the loop outlives whatever an engine meets
+        except Exception as error:
             log.exception("engine_failed", engine=self.engine.name)
             self.error = f"{type(error).__name__}: {error}"[:2000]
             self.pause = min(self.pause * 2, LONGEST_PAUSE)

@@ -48,7 +48,9 @@ class Hook(Generic[Batch]):
             try:
                 handler(batch)
             except Exception as error:
-                raise HookError(f"{self.name}: {handler.__module__}.{handler.__qualname__}: {error}") from error
+                raise HookError(
+                    f"{self.name}: {handler.__module__}.{handler.__qualname__}: {error}"
+                ) from error
 
 
 @dataclass(frozen=True, slots=True)

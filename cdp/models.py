@@ -15,7 +15,9 @@ def validate_time_zone(name: str) -> None:
         ValidationError: the name is not in the TZ database.
     """
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(_("“%(name)s” is not a name of the TZ database, such as Europe/Kyiv."), params={"name": name})
+        raise ValidationError(
+            _("“%(name)s” is not a name of the TZ database, such as Europe/Kyiv."), params={"name": name}
+        )
 
 
 class Account(models.Model):
@@ -24,36 +26,54 @@ class Account(models.Model):
     organisation_name = models.CharField(_("organisation name"), max_length=200, default="My organisation")
     user_email = models.EmailField(_("contact e-mail"), default="owner@example.com")
     time_zone = models.CharField(
-        _("time zone"), max_length=64, default="UTC", validators=[validate_time_zone],
+        _("time zone"),
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
         help_text=_("Dates without an offset are read in this zone; scheduling uses it."),
     )
     language = models.CharField(
-        _("language"), max_length=35, default="en",
+        _("language"),
+        max_length=35,
+        default="en",
         validators=[RegexValidator(r"^[a-z]{2}(-[A-Z]{2})?$", _("Use a tag such as en or en-GB."))],
         help_text=_("Language of messages for contacts that have none."),
     )
     currency = models.CharField(
-        _("currency"), max_length=3, default="USD",
+        _("currency"),
+        max_length=3,
+        default="USD",
         validators=[RegexValidator(r"^[A-Z]{3}$", _("Use a three-letter code such as EUR."))],
     )
     default_region = models.CharField(
-        _("default phone region"), max_length=2, blank=True, default="",
+        _("default phone region"),
+        max_length=2,
+        blank=True,
+        default="",
         validators=[RegexValidator(r"^[A-Z]{2}$", _("Use a two-letter country code such as UA."))],
         help_text=_("Country whose national phone numbers are understood without a country code."),
     )
     event_mapping_param = models.CharField(
-        _("own event parameter"), max_length=100, blank=True, default="",
+        _("own event parameter"),
+        max_length=100,
+        blank=True,
+        default="",
         help_text=_("An event parameter tried before all others to find the contact."),
     )
     event_mapping_field = models.CharField(
-        _("contact field it holds"), max_length=20, blank=True, default="",
+        _("contact field it holds"),
+        max_length=20,
+        blank=True,
+        default="",
         choices=[("external_id", _("External ID")), ("email", _("E-mail")), ("phone", _("Phone"))],
     )
     event_retention_days = models.PositiveIntegerField(
         _("keep events, days"), default=730, help_text=_("Older events are dropped month by month.")
     )
     blocked_identifiers = models.JSONField(
-        _("blocked identifier values"), default=list, blank=True,
+        _("blocked identifier values"),
+        default=list,
+        blank=True,
         help_text=_("Values that never identify anybody, compared without case."),
     )
     updated_at = models.DateTimeField(_("changed"), auto_now=True)

@@ -28,7 +28,11 @@ class PersonMoves(Engine):
                 for table in persons.registry.values():
                     if moved < SLICE_ROWS:
                         moved += persons.move_rows(
-                            cursor, table, source=move.source_id, target=move.target_id, limit=SLICE_ROWS - moved
+                            cursor,
+                            table,
+                            source=move.source_id,
+                            target=move.target_id,
+                            limit=SLICE_ROWS - moved,
                         )
             if moved < SLICE_ROWS:
                 move.delete()

@@ -33,14 +33,199 @@ SEPARATORS = str.maketrans("", "", " \u00a0\t-.()")
 LANGUAGES_BY_COUNTRY_CODE = {"ua": "uk", "cz": "cs", "gr": "el", "jp": "ja", "cn": "zh", "dk": "da"}
 # ISO 639-1.
 LANGUAGES = frozenset(
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es"
-    " et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj"
-    " kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv"
-    " ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti"
-    " tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
+    [
+        "aa",
+        "ab",
+        "ae",
+        "af",
+        "ak",
+        "am",
+        "an",
+        "ar",
+        "as",
+        "av",
+        "ay",
+        "az",
+        "ba",
+        "be",
+        "bg",
+        "bh",
+        "bi",
+        "bm",
+        "bn",
+        "bo",
+        "br",
+        "bs",
+        "ca",
+        "ce",
+        "ch",
+        "co",
+        "cr",
+        "cs",
+        "cu",
+        "cv",
+        "cy",
+        "da",
+        "de",
+        "dv",
+        "dz",
+        "ee",
+        "el",
+        "en",
+        "eo",
+        "es",
+        "et",
+        "eu",
+        "fa",
+        "ff",
+        "fi",
+        "fj",
+        "fo",
+        "fr",
+        "fy",
+        "ga",
+        "gd",
+        "gl",
+        "gn",
+        "gu",
+        "gv",
+        "ha",
+        "he",
+        "hi",
+        "ho",
+        "hr",
+        "ht",
+        "hu",
+        "hy",
+        "hz",
+        "ia",
+        "id",
+        "ie",
+        "ig",
+        "ii",
+        "ik",
+        "io",
+        "is",
+        "it",
+        "iu",
+        "ja",
+        "jv",
+        "ka",
+        "kg",
+        "ki",
+        "kj",
+        "kk",
+        "kl",
+        "km",
+        "kn",
+        "ko",
+        "kr",
+        "ks",
+        "ku",
+        "kv",
+        "kw",
+        "ky",
+        "la",
+        "lb",
+        "lg",
+        "li",
+        "ln",
+        "lo",
+        "lt",
+        "lu",
+        "lv",
+        "mg",
+        "mh",
+        "mi",
+        "mk",
+        "ml",
+        "mn",
+        "mr",
+        "ms",
+        "mt",
+        "my",
+        "na",
+        "nb",
+        "nd",
+        "ne",
+        "ng",
+        "nl",
+        "nn",
+        "no",
+        "nr",
+        "nv",
+        "ny",
+        "oc",
+        "oj",
+        "om",
+        "or",
+        "os",
+        "pa",
+        "pi",
+        "pl",
+        "ps",
+        "pt",
+        "qu",
+        "rm",
+        "rn",
+        "ro",
+        "ru",
+        "rw",
+        "sa",
+        "sc",
+        "sd",
+        "se",
+        "sg",
+        "si",
+        "sk",
+        "sl",
+        "sm",
+        "sn",
+        "so",
+        "sq",
+        "sr",
+        "ss",
+        "st",
+        "su",
+        "sv",
+        "sw",
+        "ta",
+        "te",
+        "tg",
+        "th",
+        "ti",
+        "tk",
+        "tl",
+        "tn",
+        "to",
+        "tr",
+        "ts",
+        "tt",
+        "tw",
+        "ty",
+        "ug",
+        "uk",
+        "ur",
+        "uz",
+        "ve",
+        "vi",
+        "vo",
+        "wa",
+        "wo",
+        "xh",
+        "yi",
+        "yo",
+        "za",
+        "zh",
+        "zu",
+    ]
 )
 # Old names of the TZ database that forms still offer, where the library keeps both.
-RENAMED_ZONES = {"Europe/Kiev": "Europe/Kyiv", "Asia/Calcutta": "Asia/Kolkata", "Asia/Saigon": "Asia/Ho_Chi_Minh"}
+RENAMED_ZONES = {
+    "Europe/Kiev": "Europe/Kyiv",
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Asia/Saigon": "Asia/Ho_Chi_Minh",
+}
 
 
 class InvalidValue(ValueError):
@@ -71,7 +256,9 @@ def normalise_email(text: str) -> tuple[str, str]:
         value = _read_email(value)
     domain = value.rpartition("@")[2]
     if domain in MISSPELT_DOMAINS:
-        raise InvalidValue("bad_email", f"'{text.strip()}' is not valid email: did you mean {MISSPELT_DOMAINS[domain]}?")
+        raise InvalidValue(
+            "bad_email", f"'{text.strip()}' is not valid email: did you mean {MISSPELT_DOMAINS[domain]}?"
+        )
     return value, value.lower()
 
 
@@ -81,7 +268,9 @@ def _read_email(text: str) -> str:
         value = value[7:]
     value = value.strip().strip("<>").strip()
     try:
-        found = validate_email(value, check_deliverability=False, test_environment=False, allow_quoted_local=False)
+        found = validate_email(
+            value, check_deliverability=False, test_environment=False, allow_quoted_local=False
+        )
     except (EmailSyntaxError, EmailNotValidError) as error:
         raise InvalidValue("bad_email", f"'{text}' is not valid email") from error
     domain = (found.ascii_domain or "").lower()
@@ -105,7 +294,9 @@ def normalise_phone(text: str, default_region: str = "") -> Phone:
     if digits.startswith("00") and not has_plus:
         has_plus, digits = True, digits[2:]
     if not (digits.isascii() and digits.isdigit()) or not 5 <= len(digits) <= 15:
-        raise InvalidValue("bad_phone", f"'{text}' is not valid phone: 5 to 15 digits in international format")
+        raise InvalidValue(
+            "bad_phone", f"'{text}' is not valid phone: 5 to 15 digits in international format"
+        )
     return _number(digits, "" if has_plus else default_region)
 
 
@@ -165,7 +356,9 @@ def normalise_name(text: str, *, last: bool = False) -> str | None:
     if len(value) > MAX_NAME:
         raise InvalidValue("too_long", f"must be at most {MAX_NAME} characters")
     if not _follows_name_rules(value, last=last):
-        raise InvalidValue("name_rules", "must be letters, with at most 3 digits; apostrophes and hyphens inside words")
+        raise InvalidValue(
+            "name_rules", "must be letters, with at most 3 digits; apostrophes and hyphens inside words"
+        )
     return value
 
 
@@ -188,7 +381,9 @@ def _is_name_word(word: str) -> bool:
         return False
     if not core or core[0] in "'’-" or core[-1] in "'’-":
         return False
-    return all(c.isalpha() or c.isdigit() or c in "'’-" or unicodedata.category(c).startswith("M") for c in core)
+    return all(
+        c.isalpha() or c.isdigit() or c in "'’-" or unicodedata.category(c).startswith("M") for c in core
+    )
 
 
 def normalise_language(text: str) -> str:
@@ -222,6 +417,6 @@ def normalise_time_zone(text: str) -> str:
     """
     name = text.strip()
     found = _zones().get(name.lower())
-    if found is None or "/" not in found and found != "UTC":
+    if found is None or ("/" not in found and found != "UTC"):
         raise InvalidValue("bad_time_zone", f"'{name}' is not a name of the TZ database, such as Europe/Kyiv")
     return found

@@ -61,7 +61,9 @@ def move_rows(cursor: Any, table: PersonTable, *, source: int, target: int, limi
             f"DELETE FROM {name} t USING ({pick}) p WHERE t.ctid = p.ctid AND t.tableoid = p.tableoid", values
         )
     else:
-        origin = f", original_person_id = coalesce(t.original_person_id, t.{column})" if table.keeps_origin else ""
+        origin = (
+            f", original_person_id = coalesce(t.original_person_id, t.{column})" if table.keeps_origin else ""
+        )
         cursor.execute(
             f"UPDATE {name} t SET {column} = %(target)s{origin} FROM ({pick}) p "
             "WHERE t.ctid = p.ctid AND t.tableoid = p.tableoid",

@@ -26,8 +26,13 @@ class ApiKey(models.Model):
     last_characters = models.CharField(_("ends with"), max_length=4, editable=False)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False,
-        verbose_name=_("created by"), related_name="+",
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("created by"),
+        related_name="+",
     )
     created_at = models.DateTimeField(_("created"), editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)

@@ -11,11 +11,9 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         TrigramExtension(),
@@ -24,313 +22,615 @@ class Migration(migrations.Migration):
             "DROP SEQUENCE contacts_person_id_seq",
         ),
         migrations.CreateModel(
-            name='ContactField',
+            name="ContactField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('key', models.CharField(max_length=50, validators=[django.core.validators.RegexValidator('^[A-Z][A-Z0-9_]*$', 'Use capital Latin letters, digits and underscores, a letter first.')], verbose_name='key')),
-                ('type', models.CharField(choices=[('text', 'Text'), ('textarea', 'Text, several lines'), ('integer', 'Whole number'), ('decimal', 'Fractional number'), ('date', 'Date'), ('datetime', 'Date with time'), ('select', 'Drop-down'), ('multiselect', 'Checkboxes'), ('boolean', 'Yes or no'), ('json', 'JSON'), ('url', 'URL'), ('email', 'E-mail'), ('phone', 'Phone')], default='text', max_length=12, verbose_name='type')),
-                ('options', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None, verbose_name='options')),
-                ('least', models.DecimalField(blank=True, decimal_places=6, max_digits=24, null=True, verbose_name='least')),
-                ('most', models.DecimalField(blank=True, decimal_places=6, max_digits=24, null=True, verbose_name='most')),
-                ('is_regular', models.BooleanField(default=False, verbose_name='repeats every year')),
-                ('is_required', models.BooleanField(default=False, verbose_name='required')),
-                ('is_readonly', models.BooleanField(default=False, verbose_name='read only')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                (
+                    "key",
+                    models.CharField(
+                        max_length=50,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z][A-Z0-9_]*$",
+                                "Use capital Latin letters, digits and underscores, a letter first.",
+                            )
+                        ],
+                        verbose_name="key",
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("text", "Text"),
+                            ("textarea", "Text, several lines"),
+                            ("integer", "Whole number"),
+                            ("decimal", "Fractional number"),
+                            ("date", "Date"),
+                            ("datetime", "Date with time"),
+                            ("select", "Drop-down"),
+                            ("multiselect", "Checkboxes"),
+                            ("boolean", "Yes or no"),
+                            ("json", "JSON"),
+                            ("url", "URL"),
+                            ("email", "E-mail"),
+                            ("phone", "Phone"),
+                        ],
+                        default="text",
+                        max_length=12,
+                        verbose_name="type",
+                    ),
+                ),
+                (
+                    "options",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="options",
+                    ),
+                ),
+                (
+                    "least",
+                    models.DecimalField(
+                        blank=True, decimal_places=6, max_digits=24, null=True, verbose_name="least"
+                    ),
+                ),
+                (
+                    "most",
+                    models.DecimalField(
+                        blank=True, decimal_places=6, max_digits=24, null=True, verbose_name="most"
+                    ),
+                ),
+                ("is_regular", models.BooleanField(default=False, verbose_name="repeats every year")),
+                ("is_required", models.BooleanField(default=False, verbose_name="required")),
+                ("is_readonly", models.BooleanField(default=False, verbose_name="read only")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
             ],
             options={
-                'verbose_name': 'additional field',
-                'verbose_name_plural': 'additional fields',
-                'ordering': ['group__position', 'group_id', 'position', 'id'],
+                "verbose_name": "additional field",
+                "verbose_name_plural": "additional fields",
+                "ordering": ["group__position", "group_id", "position", "id"],
             },
         ),
         migrations.CreateModel(
-            name='ContactList',
+            name="ContactList",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, unique=True, verbose_name='name')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('updated_at', models.DateTimeField(verbose_name='changed')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, unique=True, verbose_name="name")),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("updated_at", models.DateTimeField(verbose_name="changed")),
             ],
             options={
-                'verbose_name': 'list',
-                'verbose_name_plural': 'lists',
+                "verbose_name": "list",
+                "verbose_name_plural": "lists",
             },
         ),
         migrations.CreateModel(
-            name='Key',
+            name="Key",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('ext', 'External ID'), ('device', 'Device'), ('mobile', 'Mobile push token'), ('web', 'Web push token'), ('telegram', 'Telegram'), ('pseudo', 'App installation'), ('cookie', 'Cookie')], max_length=8)),
-                ('value', models.TextField()),
-                ('person_id', models.BigIntegerField()),
-                ('scope', models.TextField(default='', help_text='application, site or bot the token belongs to')),
-                ('is_active', models.BooleanField(default=True, help_text='a token may be kept but not sent to')),
-                ('created_at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ext", "External ID"),
+                            ("device", "Device"),
+                            ("mobile", "Mobile push token"),
+                            ("web", "Web push token"),
+                            ("telegram", "Telegram"),
+                            ("pseudo", "App installation"),
+                            ("cookie", "Cookie"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("value", models.TextField()),
+                ("person_id", models.BigIntegerField()),
+                (
+                    "scope",
+                    models.TextField(default="", help_text="application, site or bot the token belongs to"),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(default=True, help_text="a token may be kept but not sent to"),
+                ),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'identifier',
-                'verbose_name_plural': 'identifiers',
+                "verbose_name": "identifier",
+                "verbose_name_plural": "identifiers",
             },
         ),
         migrations.CreateModel(
-            name='FieldGroup',
+            name="FieldGroup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('key', models.CharField(max_length=50, unique=True, validators=[django.core.validators.RegexValidator('^[A-Z][A-Z0-9_]*$', 'Use capital Latin letters, digits and underscores, a letter first.')], verbose_name='key')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                (
+                    "key",
+                    models.CharField(
+                        max_length=50,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z][A-Z0-9_]*$",
+                                "Use capital Latin letters, digits and underscores, a letter first.",
+                            )
+                        ],
+                        verbose_name="key",
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
             ],
             options={
-                'verbose_name': 'field group',
-                'verbose_name_plural': 'field groups',
-                'ordering': ['position', 'id'],
+                "verbose_name": "field group",
+                "verbose_name_plural": "field groups",
+                "ordering": ["position", "id"],
             },
         ),
         migrations.CreateModel(
-            name='IdentifierChange',
+            name="IdentifierChange",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('person_id', models.BigIntegerField()),
-                ('kind', models.CharField(max_length=8)),
-                ('value', models.TextField()),
-                ('held_until', models.DateTimeField()),
-                ('reason', models.CharField(max_length=32)),
-                ('moved_to', models.BigIntegerField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("person_id", models.BigIntegerField()),
+                ("kind", models.CharField(max_length=8)),
+                ("value", models.TextField()),
+                ("held_until", models.DateTimeField()),
+                ("reason", models.CharField(max_length=32)),
+                ("moved_to", models.BigIntegerField(null=True)),
             ],
             options={
-                'verbose_name': 'former identifier',
-                'verbose_name_plural': 'former identifiers',
+                "verbose_name": "former identifier",
+                "verbose_name_plural": "former identifiers",
             },
         ),
         migrations.CreateModel(
-            name='ImportSession',
+            name="ImportSession",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('STARTED', 'Queued'), ('IMPORTING', 'Importing'), ('FINISHED', 'Finished'), ('ERROR', 'Failed')], default='STARTED', max_length=9)),
-                ('actor', models.TextField(default='', help_text="who asked: the key's name")),
-                ('request', models.JSONField(default=dict)),
-                ('done', models.PositiveIntegerField(default=0, help_text='contacts handled so far')),
-                ('mapping', models.JSONField(default=list, help_text='[[dedupe value, contact id], …]')),
-                ('counts', models.JSONField(default=dict, help_text='outcome → how many')),
-                ('description', models.TextField(blank=True, default='')),
-                ('created_at', models.DateTimeField()),
-                ('state_at', models.DateTimeField()),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("STARTED", "Queued"),
+                            ("IMPORTING", "Importing"),
+                            ("FINISHED", "Finished"),
+                            ("ERROR", "Failed"),
+                        ],
+                        default="STARTED",
+                        max_length=9,
+                    ),
+                ),
+                ("actor", models.TextField(default="", help_text="who asked: the key's name")),
+                ("request", models.JSONField(default=dict)),
+                ("done", models.PositiveIntegerField(default=0, help_text="contacts handled so far")),
+                ("mapping", models.JSONField(default=list, help_text="[[dedupe value, contact id], …]")),
+                ("counts", models.JSONField(default=dict, help_text="outcome → how many")),
+                ("description", models.TextField(blank=True, default="")),
+                ("created_at", models.DateTimeField()),
+                ("state_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'bulk request',
-                'verbose_name_plural': 'bulk requests',
+                "verbose_name": "bulk request",
+                "verbose_name_plural": "bulk requests",
             },
         ),
         migrations.CreateModel(
-            name='ListMember',
+            name="ListMember",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('contact_id', models.BigIntegerField()),
-                ('added_at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("contact_id", models.BigIntegerField()),
+                ("added_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'list member',
-                'verbose_name_plural': 'list members',
+                "verbose_name": "list member",
+                "verbose_name_plural": "list members",
             },
         ),
         migrations.CreateModel(
-            name='PersonMove',
+            name="PersonMove",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source_id', models.BigIntegerField(db_index=True)),
-                ('target_id', models.BigIntegerField(db_index=True)),
-                ('created_at', models.DateTimeField()),
-                ('moved', models.JSONField(default=dict)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("source_id", models.BigIntegerField(db_index=True)),
+                ("target_id", models.BigIntegerField(db_index=True)),
+                ("created_at", models.DateTimeField()),
+                ("moved", models.JSONField(default=dict)),
             ],
             options={
-                'verbose_name': 'move of rows',
-                'verbose_name_plural': 'moves of rows',
+                "verbose_name": "move of rows",
+                "verbose_name_plural": "moves of rows",
             },
         ),
         migrations.CreateModel(
-            name='SubscriptionCategory',
+            name="SubscriptionCategory",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, unique=True, verbose_name='name')),
-                ('key', models.CharField(max_length=100, unique=True, verbose_name='key')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('updated_at', models.DateTimeField(verbose_name='changed')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, unique=True, verbose_name="name")),
+                ("key", models.CharField(max_length=100, unique=True, verbose_name="key")),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("updated_at", models.DateTimeField(verbose_name="changed")),
             ],
             options={
-                'verbose_name': 'subscription category',
-                'verbose_name_plural': 'subscription categories',
+                "verbose_name": "subscription category",
+                "verbose_name_plural": "subscription categories",
             },
         ),
         migrations.CreateModel(
-            name='SubscriptionChoice',
+            name="SubscriptionChoice",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('contact_id', models.BigIntegerField()),
-                ('channel', models.CharField(default='*', max_length=16)),
-                ('is_subscribed', models.BooleanField()),
-                ('chosen_at', models.DateTimeField()),
-                ('actor', models.TextField(blank=True, default='')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("contact_id", models.BigIntegerField()),
+                ("channel", models.CharField(default="*", max_length=16)),
+                ("is_subscribed", models.BooleanField()),
+                ("chosen_at", models.DateTimeField()),
+                ("actor", models.TextField(blank=True, default="")),
             ],
             options={
-                'verbose_name': 'subscription',
-                'verbose_name_plural': 'subscriptions',
+                "verbose_name": "subscription",
+                "verbose_name_plural": "subscriptions",
             },
         ),
         migrations.CreateModel(
-            name='Visitor',
+            name="Visitor",
             fields=[
-                ('id', models.BigIntegerField(db_default=contacts.models.people.NextPersonId(), editable=False, primary_key=True, serialize=False)),
-                ('email_norm', models.TextField(editable=False, null=True)),
-                ('phone', models.TextField(editable=False, null=True)),
-                ('created_at', models.DateTimeField(verbose_name='created')),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        db_default=contacts.models.people.NextPersonId(),
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("email_norm", models.TextField(editable=False, null=True)),
+                ("phone", models.TextField(editable=False, null=True)),
+                ("created_at", models.DateTimeField(verbose_name="created")),
             ],
             options={
-                'verbose_name': 'visitor',
-                'verbose_name_plural': 'visitors',
+                "verbose_name": "visitor",
+                "verbose_name_plural": "visitors",
             },
         ),
         migrations.CreateModel(
-            name='Address',
+            name="Address",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('email', 'E-mail'), ('phone', 'Phone'), ('key', 'Contact key')], max_length=5)),
-                ('value', models.TextField()),
-                ('status', models.CharField(choices=[('unconfirmed', 'Unconfirmed'), ('active', 'Active'), ('unsubscribed', 'Unsubscribed'), ('spam', 'Spam complaint'), ('blocked', 'Blocked for a while'), ('blacklisted', 'Blacklisted')], default='active', max_length=12)),
-                ('previous_status', models.CharField(blank=True, choices=[('unconfirmed', 'Unconfirmed'), ('active', 'Active'), ('unsubscribed', 'Unsubscribed'), ('spam', 'Spam complaint'), ('blocked', 'Blocked for a while'), ('blacklisted', 'Blacklisted')], default='', max_length=12)),
-                ('status_at', models.DateTimeField()),
-                ('reason', models.TextField(blank=True, default='')),
-                ('actor', models.TextField(blank=True, default='', help_text='who changed the status: a user, a key, an engine')),
-                ('blocked_until', models.DateTimeField(blank=True, null=True)),
-                ('soft_errors', models.PositiveSmallIntegerField(default=0)),
-                ('is_sms_capable', models.BooleanField(default=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("phone", "Phone"), ("key", "Contact key")],
+                        max_length=5,
+                    ),
+                ),
+                ("value", models.TextField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("unconfirmed", "Unconfirmed"),
+                            ("active", "Active"),
+                            ("unsubscribed", "Unsubscribed"),
+                            ("spam", "Spam complaint"),
+                            ("blocked", "Blocked for a while"),
+                            ("blacklisted", "Blacklisted"),
+                        ],
+                        default="active",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "previous_status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("unconfirmed", "Unconfirmed"),
+                            ("active", "Active"),
+                            ("unsubscribed", "Unsubscribed"),
+                            ("spam", "Spam complaint"),
+                            ("blocked", "Blocked for a while"),
+                            ("blacklisted", "Blacklisted"),
+                        ],
+                        default="",
+                        max_length=12,
+                    ),
+                ),
+                ("status_at", models.DateTimeField()),
+                ("reason", models.TextField(blank=True, default="")),
+                (
+                    "actor",
+                    models.TextField(
+                        blank=True, default="", help_text="who changed the status: a user, a key, an engine"
+                    ),
+                ),
+                ("blocked_until", models.DateTimeField(blank=True, null=True)),
+                ("soft_errors", models.PositiveSmallIntegerField(default=0)),
+                ("is_sms_capable", models.BooleanField(default=True)),
             ],
             options={
-                'verbose_name': 'address',
-                'verbose_name_plural': 'addresses',
-                'indexes': [models.Index(condition=models.Q(('status', 'active'), _negated=True), fields=['kind', 'status', 'value'], name='contacts_address_status')],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'value'), name='contacts_address_value')],
+                "verbose_name": "address",
+                "verbose_name_plural": "addresses",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "active"), _negated=True),
+                        fields=["kind", "status", "value"],
+                        name="contacts_address_status",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "value"), name="contacts_address_value")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigIntegerField(db_default=contacts.models.people.NextPersonId(), editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('deleted', 'Deleted'), ('merged', 'Merged'), ('erased', 'Erased')], default='active', max_length=8, verbose_name='state')),
-                ('is_restricted', models.BooleanField(default=False, verbose_name='restricted')),
-                ('external_id', models.TextField(blank=True, null=True, verbose_name='external ID')),
-                ('email', models.TextField(blank=True, null=True, verbose_name='e-mail')),
-                ('email_norm', models.TextField(editable=False, null=True)),
-                ('phone', models.TextField(blank=True, null=True, verbose_name='phone')),
-                ('contact_key', models.TextField(blank=True, null=True, verbose_name='contact key')),
-                ('first_name', models.TextField(blank=True, null=True, verbose_name='first name')),
-                ('last_name', models.TextField(blank=True, null=True, verbose_name='last name')),
-                ('address', models.TextField(blank=True, null=True, verbose_name='address')),
-                ('town', models.TextField(blank=True, null=True, verbose_name='town')),
-                ('region', models.TextField(blank=True, null=True, verbose_name='region')),
-                ('postcode', models.TextField(blank=True, null=True, verbose_name='postcode')),
-                ('language', models.TextField(blank=True, null=True, verbose_name='language')),
-                ('time_zone', models.TextField(blank=True, null=True, verbose_name='time zone')),
-                ('location', models.JSONField(blank=True, default=dict, verbose_name='location')),
-                ('orders_info', models.JSONField(blank=True, null=True, verbose_name='orders')),
-                ('data', models.JSONField(blank=True, default=dict, verbose_name='additional fields')),
-                ('provenance', models.JSONField(blank=True, default=dict, editable=False)),
-                ('source', models.CharField(choices=[('api', 'API'), ('import', 'Import'), ('manual', 'Added by hand'), ('subscription', 'Subscription form'), ('order', 'Order'), ('event', 'Event'), ('i_message', 'Single message'), ('campaign', 'Workflow'), ('site_automated', "Push subscriber's e-mail"), ('sdk', 'Mobile SDK'), ('web_push', 'Web push'), ('telegram', 'Telegram'), ('widget', 'Widget'), ('external_source', 'External source')], max_length=16, verbose_name='source')),
-                ('source_detail', models.TextField(blank=True, default='', verbose_name='source detail')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('updated_at', models.DateTimeField(verbose_name='changed')),
-                ('deleted_at', models.DateTimeField(blank=True, null=True, verbose_name='deleted')),
-                ('delete_reason', models.TextField(blank=True, default='', verbose_name='reason')),
-                ('merged_into', models.BigIntegerField(blank=True, editable=False, null=True)),
+                (
+                    "id",
+                    models.BigIntegerField(
+                        db_default=contacts.models.people.NextPersonId(),
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("deleted", "Deleted"),
+                            ("merged", "Merged"),
+                            ("erased", "Erased"),
+                        ],
+                        default="active",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("is_restricted", models.BooleanField(default=False, verbose_name="restricted")),
+                ("external_id", models.TextField(blank=True, null=True, verbose_name="external ID")),
+                ("email", models.TextField(blank=True, null=True, verbose_name="e-mail")),
+                ("email_norm", models.TextField(editable=False, null=True)),
+                ("phone", models.TextField(blank=True, null=True, verbose_name="phone")),
+                ("contact_key", models.TextField(blank=True, null=True, verbose_name="contact key")),
+                ("first_name", models.TextField(blank=True, null=True, verbose_name="first name")),
+                ("last_name", models.TextField(blank=True, null=True, verbose_name="last name")),
+                ("address", models.TextField(blank=True, null=True, verbose_name="address")),
+                ("town", models.TextField(blank=True, null=True, verbose_name="town")),
+                ("region", models.TextField(blank=True, null=True, verbose_name="region")),
+                ("postcode", models.TextField(blank=True, null=True, verbose_name="postcode")),
+                ("language", models.TextField(blank=True, null=True, verbose_name="language")),
+                ("time_zone", models.TextField(blank=True, null=True, verbose_name="time zone")),
+                ("location", models.JSONField(blank=True, default=dict, verbose_name="location")),
+                ("orders_info", models.JSONField(blank=True, null=True, verbose_name="orders")),
+                ("data", models.JSONField(blank=True, default=dict, verbose_name="additional fields")),
+                ("provenance", models.JSONField(blank=True, default=dict, editable=False)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("api", "API"),
+                            ("import", "Import"),
+                            ("manual", "Added by hand"),
+                            ("subscription", "Subscription form"),
+                            ("order", "Order"),
+                            ("event", "Event"),
+                            ("i_message", "Single message"),
+                            ("campaign", "Workflow"),
+                            ("site_automated", "Push subscriber's e-mail"),
+                            ("sdk", "Mobile SDK"),
+                            ("web_push", "Web push"),
+                            ("telegram", "Telegram"),
+                            ("widget", "Widget"),
+                            ("external_source", "External source"),
+                        ],
+                        max_length=16,
+                        verbose_name="source",
+                    ),
+                ),
+                ("source_detail", models.TextField(blank=True, default="", verbose_name="source detail")),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("updated_at", models.DateTimeField(verbose_name="changed")),
+                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
+                ("delete_reason", models.TextField(blank=True, default="", verbose_name="reason")),
+                ("merged_into", models.BigIntegerField(blank=True, editable=False, null=True)),
             ],
             options={
-                'verbose_name': 'contact',
-                'verbose_name_plural': 'contacts',
-                'permissions': [('view_personal_data', 'Can see personal data'), ('export_contact', 'Can export contacts')],
-                'indexes': [models.Index(condition=models.Q(('email_norm__isnull', False)), fields=['email_norm'], name='contact_email'), models.Index(condition=models.Q(('phone__isnull', False)), fields=['phone'], name='contact_phone'), models.Index(condition=models.Q(('contact_key__isnull', False)), fields=['contact_key'], name='contact_key'), models.Index(condition=models.Q(('state', 'active')), fields=['updated_at', 'id'], name='contact_active_updated'), models.Index(condition=models.Q(('is_restricted', False), ('state', 'active')), fields=['id'], name='contact_universe'), models.Index(condition=models.Q(('state', 'deleted')), fields=['deleted_at', 'id'], name='contact_deleted'), django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(contacts.models.people.SearchText(), name='gin_trgm_ops'), name='contact_search')],
+                "verbose_name": "contact",
+                "verbose_name_plural": "contacts",
+                "permissions": [
+                    ("view_personal_data", "Can see personal data"),
+                    ("export_contact", "Can export contacts"),
+                ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("email_norm__isnull", False)),
+                        fields=["email_norm"],
+                        name="contact_email",
+                    ),
+                    models.Index(
+                        condition=models.Q(("phone__isnull", False)), fields=["phone"], name="contact_phone"
+                    ),
+                    models.Index(
+                        condition=models.Q(("contact_key__isnull", False)),
+                        fields=["contact_key"],
+                        name="contact_key",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "active")),
+                        fields=["updated_at", "id"],
+                        name="contact_active_updated",
+                    ),
+                    models.Index(
+                        condition=models.Q(("is_restricted", False), ("state", "active")),
+                        fields=["id"],
+                        name="contact_universe",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "deleted")),
+                        fields=["deleted_at", "id"],
+                        name="contact_deleted",
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        django.contrib.postgres.indexes.OpClass(
+                            contacts.models.people.SearchText(), name="gin_trgm_ops"
+                        ),
+                        name="contact_search",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Device',
+            name="Device",
             fields=[
-                ('key', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='device', serialize=False, to='contacts.key')),
-                ('person_id', models.BigIntegerField(db_index=True)),
-                ('app_id', models.TextField(blank=True, default='')),
-                ('model', models.TextField(blank=True, default='')),
-                ('os', models.TextField(blank=True, default='')),
-                ('locale', models.TextField(blank=True, default='')),
-                ('client_version', models.TextField(blank=True, default='')),
-                ('app_version', models.TextField(blank=True, default='')),
-                ('details', models.JSONField(blank=True, default=dict, help_text='web push: browser, page, service worker')),
-                ('seen_at', models.DateTimeField()),
+                (
+                    "key",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="device",
+                        serialize=False,
+                        to="contacts.key",
+                    ),
+                ),
+                ("person_id", models.BigIntegerField(db_index=True)),
+                ("app_id", models.TextField(blank=True, default="")),
+                ("model", models.TextField(blank=True, default="")),
+                ("os", models.TextField(blank=True, default="")),
+                ("locale", models.TextField(blank=True, default="")),
+                ("client_version", models.TextField(blank=True, default="")),
+                ("app_version", models.TextField(blank=True, default="")),
+                (
+                    "details",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="web push: browser, page, service worker"
+                    ),
+                ),
+                ("seen_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'device',
-                'verbose_name_plural': 'devices',
+                "verbose_name": "device",
+                "verbose_name_plural": "devices",
             },
         ),
         migrations.AddIndex(
-            model_name='key',
-            index=models.Index(fields=['person_id'], name='contacts_key_person'),
+            model_name="key",
+            index=models.Index(fields=["person_id"], name="contacts_key_person"),
         ),
         migrations.AddConstraint(
-            model_name='key',
-            constraint=models.UniqueConstraint(fields=('kind', 'value'), name='contacts_key_value'),
+            model_name="key",
+            constraint=models.UniqueConstraint(fields=("kind", "value"), name="contacts_key_value"),
         ),
         migrations.AddField(
-            model_name='contactfield',
-            name='group',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fields', to='contacts.fieldgroup', verbose_name='group'),
+            model_name="contactfield",
+            name="group",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="fields",
+                to="contacts.fieldgroup",
+                verbose_name="group",
+            ),
         ),
         migrations.AddIndex(
-            model_name='identifierchange',
-            index=models.Index(fields=['person_id', 'held_until'], name='contacts_change_person'),
+            model_name="identifierchange",
+            index=models.Index(fields=["person_id", "held_until"], name="contacts_change_person"),
         ),
         migrations.AddIndex(
-            model_name='importsession',
-            index=models.Index(condition=models.Q(('state__in', ['STARTED', 'IMPORTING'])), fields=['created_at'], name='contacts_import_waiting'),
+            model_name="importsession",
+            index=models.Index(
+                condition=models.Q(("state__in", ["STARTED", "IMPORTING"])),
+                fields=["created_at"],
+                name="contacts_import_waiting",
+            ),
         ),
         migrations.AddField(
-            model_name='listmember',
-            name='list',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='members', to='contacts.contactlist'),
+            model_name="listmember",
+            name="list",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="members",
+                to="contacts.contactlist",
+            ),
         ),
         migrations.AddField(
-            model_name='subscriptioncategory',
-            name='list',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='category', to='contacts.contactlist'),
+            model_name="subscriptioncategory",
+            name="list",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="category",
+                to="contacts.contactlist",
+            ),
         ),
         migrations.AddField(
-            model_name='subscriptionchoice',
-            name='category',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='contacts.subscriptioncategory'),
+            model_name="subscriptionchoice",
+            name="category",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, to="contacts.subscriptioncategory"
+            ),
         ),
         migrations.AddIndex(
-            model_name='visitor',
-            index=models.Index(condition=models.Q(('email_norm__isnull', False)), fields=['email_norm'], name='visitor_email'),
+            model_name="visitor",
+            index=models.Index(
+                condition=models.Q(("email_norm__isnull", False)), fields=["email_norm"], name="visitor_email"
+            ),
         ),
         migrations.AddIndex(
-            model_name='visitor',
-            index=models.Index(condition=models.Q(('phone__isnull', False)), fields=['phone'], name='visitor_phone'),
+            model_name="visitor",
+            index=models.Index(
+                condition=models.Q(("phone__isnull", False)), fields=["phone"], name="visitor_phone"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contactfield',
-            constraint=models.UniqueConstraint(fields=('group', 'key'), name='contacts_field_key'),
+            model_name="contactfield",
+            constraint=models.UniqueConstraint(fields=("group", "key"), name="contacts_field_key"),
         ),
         migrations.AddIndex(
-            model_name='listmember',
-            index=models.Index(fields=['list', 'contact_id'], name='contacts_listmember_list'),
+            model_name="listmember",
+            index=models.Index(fields=["list", "contact_id"], name="contacts_listmember_list"),
         ),
         migrations.AddIndex(
-            model_name='listmember',
-            index=models.Index(fields=['list', 'added_at', 'contact_id'], name='contacts_listmember_added'),
+            model_name="listmember",
+            index=models.Index(fields=["list", "added_at", "contact_id"], name="contacts_listmember_added"),
         ),
         migrations.AddConstraint(
-            model_name='listmember',
-            constraint=models.UniqueConstraint(fields=('contact_id', 'list'), name='contacts_listmember_once'),
+            model_name="listmember",
+            constraint=models.UniqueConstraint(
+                fields=("contact_id", "list"), name="contacts_listmember_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscriptionchoice',
-            constraint=models.UniqueConstraint(fields=('contact_id', 'category', 'channel'), name='contacts_subscription_once'),
+            model_name="subscriptionchoice",
+            constraint=models.UniqueConstraint(
+                fields=("contact_id", "category", "channel"), name="contacts_subscription_once"
+            ),
         ),
     ]

@@ -3,8 +3,16 @@
 from django.db import migrations
 
 GROUPS = [
-    ("Personal", "PERSONAL", [("Birthday", "BIRTHDAY", "date", [], True), ("Gender", "GENDER", "select", ["m", "f"], False)]),
-    ("Accessorial", "ACCESSORIAL", [("Company", "COMPANY", "text", [], False), ("Comment", "COMMENT", "textarea", [], False)]),
+    (
+        "Personal",
+        "PERSONAL",
+        [("Birthday", "BIRTHDAY", "date", [], True), ("Gender", "GENDER", "select", ["m", "f"], False)],
+    ),
+    (
+        "Accessorial",
+        "ACCESSORIAL",
+        [("Company", "COMPANY", "text", [], False), ("Comment", "COMMENT", "textarea", [], False)],
+    ),
 ]
 
 
@@ -14,7 +22,15 @@ def seed(apps, schema_editor):
     for position, (name, key, fields) in enumerate(GROUPS):
         group = group_model.objects.create(name=name, key=key, position=position)
         field_model.objects.bulk_create(
-            field_model(group=group, name=title, key=code, type=kind, options=options, is_regular=regular, position=place)
+            field_model(
+                group=group,
+                name=title,
+                key=code,
+                type=kind,
+                options=options,
+                is_regular=regular,
+                position=place,
+            )
             for place, (title, code, kind, options, regular) in enumerate(fields)
         )
 

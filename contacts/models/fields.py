@@ -5,7 +5,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-KEY_RULE = RegexValidator(r"^[A-Z][A-Z0-9_]*$", _("Use capital Latin letters, digits and underscores, a letter first."))
+KEY_RULE = RegexValidator(
+    r"^[A-Z][A-Z0-9_]*$", _("Use capital Latin letters, digits and underscores, a letter first.")
+)
 
 
 class FieldType(models.TextChoices):
@@ -43,11 +45,15 @@ class FieldGroup(models.Model):
 class ContactField(models.Model):
     """One additional field. Its value lies in `Contact.data` under `str(id)`."""
 
-    group = models.ForeignKey(FieldGroup, on_delete=models.PROTECT, related_name="fields", verbose_name=_("group"))
+    group = models.ForeignKey(
+        FieldGroup, on_delete=models.PROTECT, related_name="fields", verbose_name=_("group")
+    )
     name = models.CharField(_("name"), max_length=100)
     key = models.CharField(_("key"), max_length=50, validators=[KEY_RULE])
     type = models.CharField(_("type"), max_length=12, choices=FieldType.choices, default=FieldType.TEXT)
-    options = ArrayField(models.CharField(max_length=200), verbose_name=_("options"), default=list, blank=True)
+    options = ArrayField(
+        models.CharField(max_length=200), verbose_name=_("options"), default=list, blank=True
+    )
     least = models.DecimalField(_("least"), max_digits=24, decimal_places=6, null=True, blank=True)
     most = models.DecimalField(_("most"), max_digits=24, decimal_places=6, null=True, blank=True)
     is_regular = models.BooleanField(_("repeats every year"), default=False)

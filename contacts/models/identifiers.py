@@ -64,7 +64,9 @@ class Address(models.Model):
     previous_status = models.CharField(max_length=12, choices=AddressStatus.choices, default="", blank=True)
     status_at = models.DateTimeField()
     reason = models.TextField(default="", blank=True)
-    actor = models.TextField(default="", blank=True, help_text="who changed the status: a user, a key, an engine")
+    actor = models.TextField(
+        default="", blank=True, help_text="who changed the status: a user, a key, an engine"
+    )
     blocked_until = models.DateTimeField(null=True, blank=True)
     soft_errors = models.PositiveSmallIntegerField(default=0)
     is_sms_capable = models.BooleanField(default=True)
@@ -75,7 +77,9 @@ class Address(models.Model):
         constraints = [models.UniqueConstraint(fields=["kind", "value"], name="contacts_address_value")]
         indexes = [
             models.Index(
-                fields=["kind", "status", "value"], name="contacts_address_status", condition=~models.Q(status="active")
+                fields=["kind", "status", "value"],
+                name="contacts_address_status",
+                condition=~models.Q(status="active"),
             )
         ]
 

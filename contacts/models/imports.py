@@ -29,7 +29,11 @@ class ImportSession(models.Model):
         verbose_name = _("bulk request")
         verbose_name_plural = _("bulk requests")
         indexes = [
-            models.Index(fields=["created_at"], name="contacts_import_waiting", condition=models.Q(state__in=["STARTED", "IMPORTING"])),
+            models.Index(
+                fields=["created_at"],
+                name="contacts_import_waiting",
+                condition=models.Q(state__in=["STARTED", "IMPORTING"]),
+            ),
         ]
 
     def __str__(self) -> str:

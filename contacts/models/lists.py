@@ -29,7 +29,9 @@ class ListMember(models.Model):
     class Meta:
         verbose_name = _("list member")
         verbose_name_plural = _("list members")
-        constraints = [models.UniqueConstraint(fields=["contact_id", "list"], name="contacts_listmember_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["contact_id", "list"], name="contacts_listmember_once")
+        ]
         indexes = [
             models.Index(fields=["list", "contact_id"], name="contacts_listmember_list"),
             models.Index(fields=["list", "added_at", "contact_id"], name="contacts_listmember_added"),
@@ -71,7 +73,9 @@ class SubscriptionChoice(models.Model):
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
         constraints = [
-            models.UniqueConstraint(fields=["contact_id", "category", "channel"], name="contacts_subscription_once")
+            models.UniqueConstraint(
+                fields=["contact_id", "category", "channel"], name="contacts_subscription_once"
+            )
         ]
 
     def __str__(self) -> str:

@@ -65,7 +65,9 @@ class Contact(models.Model):
     """
 
     id = models.BigIntegerField(primary_key=True, db_default=NextPersonId(), editable=False)
-    state = models.CharField(_("state"), max_length=8, choices=ContactState.choices, default=ContactState.ACTIVE)
+    state = models.CharField(
+        _("state"), max_length=8, choices=ContactState.choices, default=ContactState.ACTIVE
+    )
     is_restricted = models.BooleanField(_("restricted"), default=False)
     external_id = models.TextField(_("external ID"), null=True, blank=True)
     email = models.TextField(_("e-mail"), null=True, blank=True)
@@ -92,18 +94,30 @@ class Contact(models.Model):
     delete_reason = models.TextField(_("reason"), default="", blank=True)
     merged_into = models.BigIntegerField(null=True, blank=True, editable=False)
 
-    objects = ContactQuerySet.as_manager()
+    objects = ContactQuerySet.as_manager()  # type: ignore[django-manager-missing]
 
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         indexes = [
-            models.Index(fields=["email_norm"], name="contact_email", condition=models.Q(email_norm__isnull=False)),
+            models.Index(
+                fields=["email_norm"], name="contact_email", condition=models.Q(email_norm__isnull=False)
+            ),
             models.Index(fields=["phone"], name="contact_phone", condition=models.Q(phone__isnull=False)),
-            models.Index(fields=["contact_key"], name="contact_key", condition=models.Q(contact_key__isnull=False)),
-            models.Index(fields=["updated_at", "id"], name="contact_active_updated", condition=models.Q(state="active")),
-            models.Index(fields=["id"], name="contact_universe", condition=models.Q(state="active", is_restricted=False)),
-            models.Index(fields=["deleted_at", "id"], name="contact_deleted", condition=models.Q(state="deleted")),
+            models.Index(
+                fields=["contact_key"], name="contact_key", condition=models.Q(contact_key__isnull=False)
+            ),
+            models.Index(
+                fields=["updated_at", "id"], name="contact_active_updated", condition=models.Q(state="active")
+            ),
+            models.Index(
+                fields=["id"],
+                name="contact_universe",
+                condition=models.Q(state="active", is_restricted=False),
+            ),
+            models.Index(
+                fields=["deleted_at", "id"], name="contact_deleted", condition=models.Q(state="deleted")
+            ),
             GinIndex(OpClass(SEARCH_TEXT, name="gin_trgm_ops"), name="contact_search"),
         ]
         permissions = [
@@ -135,7 +149,9 @@ class Visitor(models.Model):
         verbose_name = _("visitor")
         verbose_name_plural = _("visitors")
         indexes = [
-            models.Index(fields=["email_norm"], name="visitor_email", condition=models.Q(email_norm__isnull=False)),
+            models.Index(
+                fields=["email_norm"], name="visitor_email", condition=models.Q(email_norm__isnull=False)
+            ),
             models.Index(fields=["phone"], name="visitor_phone", condition=models.Q(phone__isnull=False)),
         ]
 

@@ -39,7 +39,8 @@ class ContactInput:
     """One upsert; every value already normalised (`contacts.normalise`, `contacts.field_types`).
 
     In `fields` and `data`, None clears. `dedupe` (BULK only) names kinds in order: email, phone, id, external_id,
-    mobile, web, field:<id>. `as_visitor` (EVENT only): when nobody is found, keep the identifiers on a visitor. `source_detail` overrides the batch's.
+    mobile, web, field:<id>. `as_visitor` (EVENT only): when nobody is found, keep the
+    identifiers on a visitor. `source_detail` overrides the batch's.
     """
 
     contact_id: int | None = None
@@ -62,7 +63,7 @@ class ContactInput:
     as_visitor: bool = False
     source_detail: str | None = None
 
-    def keys(self) -> list[tuple[str, str]]:
+    def owned_keys(self) -> list[tuple[str, str]]:
         """Identifiers with one owner, as (kind, value)."""
         found = [(token.kind, token.value) for token in self.tokens]
         if self.external_id is not None:

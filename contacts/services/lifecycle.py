@@ -88,7 +88,12 @@ def erase_contacts(ids: Sequence[int], *, now: datetime, actor: str) -> int:  # 
 
 def _lock(ids: Sequence[int]) -> None:
     """Lock in id order, as upserts do."""
-    list(Contact.objects.filter(pk__in=list(ids)).order_by("pk").select_for_update().values_list("pk", flat=True))
+    list(
+        Contact.objects.filter(pk__in=list(ids))
+        .order_by("pk")
+        .select_for_update()
+        .values_list("pk", flat=True)
+    )
 
 
 def _announce(ids: Sequence[int], result: str, now: datetime) -> None:
@@ -99,4 +104,6 @@ def _announce(ids: Sequence[int], result: str, now: datetime) -> None:
 
 def is_known(contact_id: int) -> bool:
     """Whether the id is a contact that is active or deleted."""
-    return Contact.objects.filter(pk=contact_id, state__in=[ContactState.ACTIVE, ContactState.DELETED]).exists()
+    return Contact.objects.filter(
+        pk=contact_id, state__in=[ContactState.ACTIVE, ContactState.DELETED]
+    ).exists()

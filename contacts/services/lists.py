@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
 from cdp.hooks import ContactsChanged, contacts_changed
-from contacts.models import ContactList, ListMember
+from contacts.models import ContactList
 
 JOIN = """
 INSERT INTO contacts_listmember (contact_id, list_id, added_at)
@@ -20,7 +21,8 @@ def ensure_lists(names: Iterable[str], *, now: datetime) -> dict[str, int]:
     """Ids of the lists of these names; missing ones are made."""
     wanted = list(dict.fromkeys(names))
     ContactList.objects.bulk_create(
-        [ContactList(name=name, created_at=now, updated_at=now) for name in sorted(wanted)], ignore_conflicts=True
+        [ContactList(name=name, created_at=now, updated_at=now) for name in sorted(wanted)],
+        ignore_conflicts=True,
     )
     return dict(ContactList.objects.filter(name__in=wanted).values_list("name", "pk"))
 
@@ -38,8 +40,10 @@ def remove_from_list(list_id: int, contact_ids: Sequence[int] | None, *, now: da
     """Take contacts off a list; None empties it. The contacts stay. Returns how many were on it."""
     with transaction.atomic(), connection.cursor() as cursor:
         one = "" if contact_ids is None else " AND contact_id = ANY(%s)"
-        parameters: list[object] = [list_id] if contact_ids is None else [list_id, list(contact_ids)]
-        cursor.execute(f"DELETE FROM {ListMember._meta.db_table} WHERE list_id = %s{one} RETURNING contact_id", parameters)
+        parameters: tuple[Any, ...] = (list_id,) if contact_ids is None else (list_id, list(contact_ids))
+        cursor.execute(
+            f"DELETE FROM contacts_listmember WHERE list_id = %s{one} RETURNING contact_id", parameters
+        )
         removed = [row[0] for row in cursor.fetchall()]
         _announce(list_id, removed, now)
     return len(removed)
@@ -48,4 +52,6 @@ def remove_from_list(list_id: int, contact_ids: Sequence[int] | None, *, now: da
 def _announce(list_id: int, ids: Sequence[int], now: datetime) -> None:
     if ids:
         changes = [frozenset({f"list.{list_id}"})] * len(ids)
-        contacts_changed.send(ContactsChanged(ids=ids, results=["updated"] * len(ids), changes=changes, now=now))
+        contacts_changed.send(
+            ContactsChanged(ids=ids, results=["updated"] * len(ids), changes=changes, now=now)
+        )

@@ -72,7 +72,9 @@ class Locked:
 
     known: Known
     reserved: list[int]
-    fresh_keys: dict[tuple[str, str], int] = field(default_factory=dict)  # inserted now → reserved id on the row
+    fresh_keys: dict[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # inserted now → reserved id on the row
     fresh_addresses: set[tuple[str, str]] = field(default_factory=set)
     statuses: dict[tuple[str, str], str] = field(default_factory=dict)  # address statuses before this wave
 
@@ -100,9 +102,13 @@ def _lock_keys(cursor: Any, items: Sequence[ContactInput], locked: Locked, now: 
     cursor.execute(
         INSERT_KEYS,
         [
-            [kind for kind, _ in order], [value for _, value in order], [wanted[key][0] for key in order],
-            [wanted[key][1] for key in order], [wanted[key][2] for key in order], now,
-        ],  # fmt: skip
+            [kind for kind, _ in order],
+            [value for _, value in order],
+            [wanted[key][0] for key in order],
+            [wanted[key][1] for key in order],
+            [wanted[key][2] for key in order],
+            now,
+        ],
     )
     locked.fresh_keys = {(kind, value): wanted[(kind, value)][0] for kind, value in cursor.fetchall()}
     present = [key for key in order if key not in locked.fresh_keys]
@@ -144,9 +150,9 @@ def _lock_people(cursor: Any, items: Sequence[ContactInput], locked: Locked) -> 
     for row in cursor.fetchall():
         person = read_person(row)
         known.people[person.id] = person
-        for kind, value in (("email", person.email_norm), ("phone", person.phone), ("key", person.contact_key)):
-            if value is not None:
-                known.holders[(kind, value)].append(person.id)
+        for address in (("email", person.email_norm), ("phone", person.phone), ("key", person.contact_key)):
+            if address[1] is not None:
+                known.holders[(address[0], address[1])].append(person.id)
     for address, holders in field_holders.items():
         known.holders[address] = [i for i in holders if i in known.people]
     cursor.execute(LOCK_VISITORS, wanted)

@@ -18,7 +18,9 @@ class Known:
     people: dict[int, Person] = field(default_factory=dict)
     visitors: set[int] = field(default_factory=set)
     owners: dict[tuple[str, str], int] = field(default_factory=dict)  # key → person id
-    holders: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))  # address → contacts
+    holders: dict[tuple[str, str], list[int]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # address → contacts
     visitor_holders: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -98,9 +100,11 @@ def _candidates(item: ContactInput, kind: str, known: Known) -> list[Person]:
         value = item.data.get(kind.removeprefix("field:"))
         ids = known.holders.get((kind, str(value)), []) if value is not None else []
     elif kind in ADDRESS_KINDS:
-        ids = [i for address in item.addresses() if address[0] == kind for i in known.holders.get(address, ())]
+        ids = [
+            i for address in item.addresses() if address[0] == kind for i in known.holders.get(address, ())
+        ]
     else:
-        ids = [known.owners.get(key, 0) for key in item.keys() if key[0] == kind]
+        ids = [known.owners.get(key, 0) for key in item.owned_keys() if key[0] == kind]
     return [known.people[i] for i in ids if i in known.people]
 
 
@@ -128,9 +132,10 @@ def _visitors(item: ContactInput, known: Known, decision: Decision) -> None:
     """Visitors met by any identifier: the strongest gives a new contact its id, the others' rows move to it."""
     found: list[int] = []
     for kind in ("ext", *DESCENDING):
-        for key in item.keys():
-            if key[0] == kind and known.owners.get(key) in known.visitors:
-                found.append(known.owners[key])
+        keys = item.owned_keys()
+        found.extend(
+            known.owners[key] for key in keys if key[0] == kind and known.owners.get(key) in known.visitors
+        )
         for address in item.addresses():
             if address[0] == kind:
                 found.extend(known.visitor_holders.get(address, ()))

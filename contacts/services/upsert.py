@@ -50,7 +50,9 @@ def upsert_contacts(
                     remaining = batch.run(remaining)
         batch.announce()
         crash_point("upsert_before_commit")
-    return [outcome or Outcome(None, "failed", "no_identifier", "no identifier given") for outcome in outcomes]
+    return [
+        outcome or Outcome(None, "failed", "no_identifier", "no identifier given") for outcome in outcomes
+    ]
 
 
 def split_waves(inputs: Sequence[ContactInput], outcomes: list[Outcome | None]) -> list[list[int]]:
@@ -58,12 +60,11 @@ def split_waves(inputs: Sequence[ContactInput], outcomes: list[Outcome | None]) 
     last: dict[tuple[str, str | int], int] = {}
     waves: list[list[int]] = []
     for position, item in enumerate(inputs):
-        names: list[tuple[str, Any]] = [*item.keys(), *item.addresses()]
+        names: list[tuple[str, Any]] = [*item.owned_keys(), *item.addresses()]
         if item.contact_id is not None:
             names.append(("id", item.contact_id))
-        for kind in item.dedupe or ():
-            if kind.startswith("field:"):
-                names.append((kind, str(item.data.get(kind.removeprefix("field:")))))
+        fields = [kind for kind in item.dedupe or () if kind.startswith("field:")]
+        names.extend((kind, str(item.data.get(kind.removeprefix("field:")))) for kind in fields)
         if not names:
             outcomes[position] = Outcome(None, "failed", "no_identifier", "no identifier given")
             continue
@@ -144,7 +145,13 @@ class _Batch:
         return Outcome(person.id, result, email_status_before=status_before)
 
     def _plan_new(
-        self, item: ContactInput, decision: Decision, locked: Locked, index: int, plan: writing.Plan, status_before: str
+        self,
+        item: ContactInput,
+        decision: Decision,
+        locked: Locked,
+        index: int,
+        plan: writing.Plan,
+        status_before: str,
     ) -> Outcome:
         person_id = decision.take_id or locked.reserved[index]
         person = changes.new_person(item, person_id=person_id, now=self.now)

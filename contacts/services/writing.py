@@ -16,7 +16,15 @@ JSON_COLUMNS = frozenset({"orders_info", "location", "data", "provenance"})
 STATE_COLUMNS = (
     "state", "external_id", "email", "email_norm", "phone", "contact_key", "updated_at", *WRITABLE, "data", "provenance",
 )  # fmt: skip
-NEW_COLUMNS = ("id", *STATE_COLUMNS, "created_at", "source", "source_detail", "is_restricted", "delete_reason")
+NEW_COLUMNS = (
+    "id",
+    *STATE_COLUMNS,
+    "created_at",
+    "source",
+    "source_detail",
+    "is_restricted",
+    "delete_reason",
+)
 TYPES = {"updated_at": "timestamptz"} | dict.fromkeys(JSON_COLUMNS, "jsonb")
 
 COPY_NEW = f"COPY contacts_contact ({', '.join(NEW_COLUMNS)}) FROM STDIN"
@@ -111,11 +119,18 @@ class Plan:
     def unused(self, item: ContactInput, locked: Locked, index: int) -> None:
         """Take back identifier rows inserted for an input that came to nothing."""
         mine = locked.reserved[index]
-        self.dropped_keys.extend(key for key in item.keys() if locked.fresh_keys.get(key) == mine)
+        self.dropped_keys.extend(key for key in item.owned_keys() if locked.fresh_keys.get(key) == mine)
         self.dropped_addresses.extend(a for a in item.addresses() if a in locked.fresh_addresses)
 
     def claim(
-        self, item: ContactInput, locked: Locked, index: int, person: Person, policy: Policy, *, is_new: bool = False
+        self,
+        item: ContactInput,
+        locked: Locked,
+        index: int,
+        person: Person,
+        policy: Policy,
+        *,
+        is_new: bool = False,
     ) -> bool:
         """Give the person the keys of the input, taking them from other owners; tells whether anything moved."""
         if policy is Policy.EVENT and not is_new:
@@ -123,7 +138,7 @@ class Plan:
             return False
         moved = False
         scopes = {(token.kind, token.value): token for token in item.tokens}
-        for key in item.keys():
+        for key in item.owned_keys():
             token = scopes.get(key)
             fresh = locked.fresh_keys.get(key)
             owner = locked.known.owners.get(key)
@@ -141,7 +156,7 @@ class Plan:
                 self.devices.append(_device_row(key, token.device))
         if item.replace_tokens and not is_new:
             self.replaced.extend((person.id, kind) for kind in item.replace_tokens)
-            self.kept.extend(item.keys())
+            self.kept.extend(item.owned_keys())
         return moved
 
     def reconfirm(self, item: ContactInput, locked: Locked, person: Person) -> None:

@@ -64,7 +64,12 @@ class Verdict:
 
 
 def accept_many(
-    events: Sequence[CheckedEvent | Refused], *, actor: str, now: datetime, source: str = EventSource.API, family: str = "api"
+    events: Sequence[CheckedEvent | Refused],
+    *,
+    actor: str,
+    now: datetime,
+    source: str = EventSource.API,
+    family: str = "api",
 ) -> list[Verdict]:
     """Accept checked events; one verdict each, in order. Refusals among them come back as `rejected`.
 
@@ -74,7 +79,9 @@ def accept_many(
     Raises:
         OperationalError, InterfaceError: the database is away; nothing was accepted.
     """
-    verdicts: list[Verdict] = [Verdict("rejected", refusal=e) if isinstance(e, Refused) else Verdict("") for e in events]
+    verdicts: list[Verdict] = [
+        Verdict("rejected", refusal=e) if isinstance(e, Refused) else Verdict("") for e in events
+    ]
     kinds, refused = ensure_types({e.type_key for e in events if isinstance(e, CheckedEvent)}, now=now)
     rules = account_rules()
     rows: list[tuple[int, dict[str, Any]]] = []
@@ -84,7 +91,9 @@ def accept_many(
         try:
             if event.type_key in refused:
                 raise refused[event.type_key]
-            row = _row(event, kinds[event.type_key], rules, actor=actor, now=now, source=source, family=family)
+            row = _row(
+                event, kinds[event.type_key], rules, actor=actor, now=now, source=source, family=family
+            )
         except Refused as refusal:
             verdicts[place] = Verdict("rejected", refusal=refusal)
         else:
@@ -106,7 +115,14 @@ def account_rules() -> AccountRules:
 
 
 def _row(
-    event: CheckedEvent, kind: TypeInfo, rules: AccountRules, *, actor: str, now: datetime, source: str, family: str
+    event: CheckedEvent,
+    kind: TypeInfo,
+    rules: AccountRules,
+    *,
+    actor: str,
+    now: datetime,
+    source: str,
+    family: str,
 ) -> dict[str, Any]:
     columns, key = identity_columns(event, rules)
     check_structure(event.params, kind)

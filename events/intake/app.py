@@ -67,7 +67,9 @@ class Writer:
         self._queued = 0
         self._task: asyncio.Task[None] | None = None
 
-    async def accept(self, events: Sequence[CheckedEvent | Refused], *, actor: str, source: str) -> list[Verdict]:
+    async def accept(
+        self, events: Sequence[CheckedEvent | Refused], *, actor: str, source: str
+    ) -> list[Verdict]:
         """Queue events and wait for their commit.
 
         Raises:
@@ -118,7 +120,9 @@ def _accept_batch(batch: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
             log.error("intake_database_away", error=type(error).__name__)
             connection.close()
             for place in places:
-                results[place] = Refused(503, "unavailable", "Events cannot be stored at the moment, try again")
+                results[place] = Refused(
+                    503, "unavailable", "Events cannot be stored at the moment, try again"
+                )
             continue
         start = 0
         for place in places:
@@ -150,7 +154,9 @@ class IntakeApp:
         self.writer = Writer()
         self.limit = RateLimit()
 
-    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def __call__(
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         status, headers, body = await self.answer(scope, receive)
         if body or status not in (200, 204):
             headers = [*headers, (b"content-length", str(len(body)).encode())]
@@ -195,11 +201,18 @@ class IntakeApp:
             raise verdict.refusal
         if wait := _wait_seconds(headers.get(b"prefer", b"").decode("latin-1")):
             await self._until_processed([verdict], wait)
-        return 200, [(b"x-event-id", verdict.event_id.encode()), (b"x-event-status", verdict.status.encode())], b""
+        return (
+            200,
+            [(b"x-event-id", verdict.event_id.encode()), (b"x-event-status", verdict.status.encode())],
+            b"",
+        )
 
     async def _batch(self, body: bytes, principal: Principal) -> Reply:
         verdicts = await self.writer.accept(read_batch(body), actor=principal.name, source="batch")
-        counts = {status: sum(v.status == status for v in verdicts) for status in ("accepted", "duplicate", "rejected")}
+        counts = {
+            status: sum(v.status == status for v in verdicts)
+            for status in ("accepted", "duplicate", "rejected")
+        }
         reply = {
             "accepted": counts["accepted"], "duplicates": counts["duplicate"], "rejected": counts["rejected"],
             "items": [_item(place, verdict) for place, verdict in enumerate(verdicts)],
@@ -244,7 +257,11 @@ def _any_waits(ids: Sequence[int]) -> bool:
 def _item(place: int, verdict: Verdict) -> dict[str, Any]:
     item: dict[str, Any] = {"i": place, "status": verdict.status}
     if verdict.refusal is not None:
-        return item | {"code": verdict.refusal.code, "path": verdict.refusal.path, "message": verdict.refusal.message}
+        return item | {
+            "code": verdict.refusal.code,
+            "path": verdict.refusal.path,
+            "message": verdict.refusal.message,
+        }
     return item | {"eventId": verdict.event_id}
 
 

@@ -46,7 +46,12 @@ def identity_columns(event: CheckedEvent, rules: AccountRules) -> tuple[dict[str
     given: dict[str, str] = {}
     for name, value in event.params.items():
         column = NAMES.get(name.lower())
-        if column is not None and column not in given and isinstance(value, (str, int)) and not isinstance(value, bool):
+        if (
+            column is not None
+            and column not in given
+            and isinstance(value, (str, int))
+            and not isinstance(value, bool)
+        ):
             given[column] = str(value)
     if rules.mapping_param and rules.mapping_field:
         own = event.params.get(rules.mapping_param)
@@ -100,7 +105,7 @@ def read_moment(value: Any, zone: tzinfo) -> datetime | None:
     head, dot, fraction = text.partition(".")
     if dot:  # any number of fraction digits
         digits = fraction[: len(fraction) - len(fraction.lstrip("0123456789"))]
-        text = f"{head}.{(digits + '000000')[:6]}{fraction[len(digits):]}"
+        text = f"{head}.{(digits + '000000')[:6]}{fraction[len(digits) :]}"
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

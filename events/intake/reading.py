@@ -30,14 +30,14 @@ MOST_DIGITS_BEFORE, MOST_DIGITS_AFTER = 131_000, 16_000
 class RawEvent(msgspec.Struct):
     """One event as sent, members still in their wire shape."""
 
-    eventTypeKey: Any = None  # noqa: N815 - names of the wire
-    keyValue: Any = None  # noqa: N815
+    eventTypeKey: Any = None
+    keyValue: Any = None
     params: Any = None
     parameters: Any = None
-    eventParams: Any = None  # noqa: N815
+    eventParams: Any = None
     occurred: Any = None
-    sentAt: Any = None  # noqa: N815
-    eventId: Any = None  # noqa: N815
+    sentAt: Any = None
+    eventId: Any = None
 
 
 class CheckedEvent(msgspec.Struct):
@@ -132,7 +132,9 @@ def _key(value: Any, name: str, most: int, *, code: str) -> str | None:
     if len(text) > most:
         raise Refused(400, code, f"must be at most {most} characters", path=name)
     if FORBIDDEN.search(text) or CONTROL.search(text):
-        raise Refused(400, code, "must not hold < > ; ’ ' \" ` \\ / | ^ ? ! , or control characters", path=name)
+        raise Refused(
+            400, code, "must not hold < > ; ’ ' \" ` \\ / | ^ ? ! , or control characters", path=name
+        )
     return text
 
 
@@ -160,7 +162,9 @@ def _params(given: Any, version: int) -> dict[str, Any]:
     for place, entry in enumerate(given):
         name, value = _param(entry, f"params[{place}]")
         if name in params:
-            raise Refused(400, "param_name_duplicate", f"'{name}' is given twice", path=f"params[{place}].name")
+            raise Refused(
+                400, "param_name_duplicate", f"'{name}' is given twice", path=f"params[{place}].name"
+            )
         params[name] = _unescape(value) if version == 1 else value
         _check_value(params[name], f"params[{place}].value", 1)
     return params
@@ -171,7 +175,9 @@ def _param(entry: Any, path: str) -> tuple[str, Any]:
         raise Refused(400, "param_shape", "needs both name and value", path=path)
     name = _scalar_text(entry["name"], f"{path}.name")
     if not name.strip() or len(name) > MAX_PARAM_NAME:
-        raise Refused(400, "param_name_too_long", f"must be 1 to {MAX_PARAM_NAME} characters", path=f"{path}.name")
+        raise Refused(
+            400, "param_name_too_long", f"must be 1 to {MAX_PARAM_NAME} characters", path=f"{path}.name"
+        )
     if CONTROL.search(name):
         raise Refused(400, "param_shape", "must not hold control characters", path=f"{path}.name")
     value = entry["value"]
@@ -209,7 +215,11 @@ def _check_number(value: Decimal | int, path: str) -> None:
     if isinstance(value, int):
         return
     exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or value.adjusted() > MOST_DIGITS_BEFORE or exponent < -MOST_DIGITS_AFTER:
+    if (
+        not isinstance(exponent, int)
+        or value.adjusted() > MOST_DIGITS_BEFORE
+        or exponent < -MOST_DIGITS_AFTER
+    ):
         raise Refused(400, "param_shape", "is a number too large or too precise to keep", path=path)
 
 
@@ -223,5 +233,7 @@ def as_json(value: Any) -> str:
 
 def structure_text(parameters: list[tuple[str, bool]]) -> str:
     """The documented sentence of a failed structure check."""
-    parts = ",".join(json.dumps({"name": name, "required": required}, ensure_ascii=False) for name, required in parameters)
+    parts = ",".join(
+        json.dumps({"name": name, "required": required}, ensure_ascii=False) for name, required in parameters
+    )
     return f"The event should have the following params: [{parts}]"

@@ -6,196 +6,372 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('person_id', models.BigIntegerField(default=0)),
-                ('event_type_id', models.IntegerField()),
-                ('event_at', models.DateTimeField(verbose_name='time')),
-                ('received_at', models.DateTimeField(verbose_name='received')),
-                ('occurred_at', models.DateTimeField(null=True, verbose_name='claimed time')),
-                ('processed_at', models.DateTimeField(verbose_name='processed')),
-                ('seq', models.BigIntegerField()),
-                ('source', models.CharField(choices=[('api', 'API'), ('batch', 'Batch'), ('past', 'Past events'), ('web', 'Site'), ('mobile', 'App'), ('order', 'Orders'), ('system', 'System')], max_length=6, verbose_name='source')),
-                ('flags', models.IntegerField(default=0)),
-                ('key_value', models.TextField(verbose_name='event key')),
-                ('original_person_id', models.BigIntegerField(null=True)),
-                ('params', models.JSONField(default=dict, verbose_name='parameters')),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("person_id", models.BigIntegerField(default=0)),
+                ("event_type_id", models.IntegerField()),
+                ("event_at", models.DateTimeField(verbose_name="time")),
+                ("received_at", models.DateTimeField(verbose_name="received")),
+                ("occurred_at", models.DateTimeField(null=True, verbose_name="claimed time")),
+                ("processed_at", models.DateTimeField(verbose_name="processed")),
+                ("seq", models.BigIntegerField()),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("api", "API"),
+                            ("batch", "Batch"),
+                            ("past", "Past events"),
+                            ("web", "Site"),
+                            ("mobile", "App"),
+                            ("order", "Orders"),
+                            ("system", "System"),
+                        ],
+                        max_length=6,
+                        verbose_name="source",
+                    ),
+                ),
+                ("flags", models.IntegerField(default=0)),
+                ("key_value", models.TextField(verbose_name="event key")),
+                ("original_person_id", models.BigIntegerField(null=True)),
+                ("params", models.JSONField(default=dict, verbose_name="parameters")),
             ],
             options={
-                'verbose_name': 'event',
-                'verbose_name_plural': 'events',
-                'db_table': 'events_event',
-                'managed': False,
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "db_table": "events_event",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='DedupKey',
+            name="DedupKey",
             fields=[
-                ('digest', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('event_id', models.UUIDField()),
-                ('received_at', models.DateTimeField(db_index=True)),
+                ("digest", models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ("event_id", models.UUIDField()),
+                ("received_at", models.DateTimeField(db_index=True)),
             ],
             options={
-                'verbose_name': 'idempotency key',
-                'verbose_name_plural': 'idempotency keys',
+                "verbose_name": "idempotency key",
+                "verbose_name_plural": "idempotency keys",
             },
         ),
         migrations.CreateModel(
-            name='EventType',
+            name="EventType",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=100, unique=True, verbose_name='key')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('description', models.TextField(blank=True, default='', verbose_name='description')),
-                ('category', models.CharField(choices=[('click', 'Click'), ('subscribe', 'Subscribe and unsubscribe'), ('rfm', 'RFM'), ('import', 'Import'), ('notification', 'Notification'), ('other', 'Other')], default='other', max_length=12, verbose_name='category')),
-                ('origin', models.CharField(choices=[('system', 'System'), ('custom', 'Made by hand'), ('auto', 'First seen')], default='custom', max_length=6, verbose_name='origin')),
-                ('use_for_segmentation', models.BooleanField(default=False, verbose_name='use for segmentation')),
-                ('segmentation_since', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='segmentation since')),
-                ('validation_mode', models.CharField(choices=[('off', 'Off'), ('strict', 'Validate parameters')], default='off', max_length=8, verbose_name='validation')),
-                ('allow_additional', models.BooleanField(default=True, verbose_name='accept undeclared parameters')),
-                ('structure', models.JSONField(blank=True, default=dict, editable=False)),
-                ('retention_days', models.PositiveIntegerField(blank=True, help_text='Empty: as the account says.', null=True, verbose_name='keep, days')),
-                ('created_at', models.DateTimeField(editable=False, verbose_name='created')),
-                ('first_seen_at', models.DateTimeField(editable=False, null=True, verbose_name='first event')),
-                ('last_seen_at', models.DateTimeField(editable=False, null=True, verbose_name='last event')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=100, unique=True, verbose_name="key")),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("description", models.TextField(blank=True, default="", verbose_name="description")),
+                (
+                    "category",
+                    models.CharField(
+                        choices=[
+                            ("click", "Click"),
+                            ("subscribe", "Subscribe and unsubscribe"),
+                            ("rfm", "RFM"),
+                            ("import", "Import"),
+                            ("notification", "Notification"),
+                            ("other", "Other"),
+                        ],
+                        default="other",
+                        max_length=12,
+                        verbose_name="category",
+                    ),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[("system", "System"), ("custom", "Made by hand"), ("auto", "First seen")],
+                        default="custom",
+                        max_length=6,
+                        verbose_name="origin",
+                    ),
+                ),
+                (
+                    "use_for_segmentation",
+                    models.BooleanField(default=False, verbose_name="use for segmentation"),
+                ),
+                (
+                    "segmentation_since",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="segmentation since"
+                    ),
+                ),
+                (
+                    "validation_mode",
+                    models.CharField(
+                        choices=[("off", "Off"), ("strict", "Validate parameters")],
+                        default="off",
+                        max_length=8,
+                        verbose_name="validation",
+                    ),
+                ),
+                (
+                    "allow_additional",
+                    models.BooleanField(default=True, verbose_name="accept undeclared parameters"),
+                ),
+                ("structure", models.JSONField(blank=True, default=dict, editable=False)),
+                (
+                    "retention_days",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Empty: as the account says.",
+                        null=True,
+                        verbose_name="keep, days",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(editable=False, verbose_name="created")),
+                (
+                    "first_seen_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="first event"),
+                ),
+                ("last_seen_at", models.DateTimeField(editable=False, null=True, verbose_name="last event")),
             ],
             options={
-                'verbose_name': 'event type',
-                'verbose_name_plural': 'event types',
+                "verbose_name": "event type",
+                "verbose_name_plural": "event types",
             },
         ),
         migrations.CreateModel(
-            name='Lane',
+            name="Lane",
             fields=[
-                ('number', models.SmallIntegerField(primary_key=True, serialize=False)),
+                ("number", models.SmallIntegerField(primary_key=True, serialize=False)),
             ],
             options={
-                'verbose_name': 'lane',
-                'verbose_name_plural': 'lanes',
+                "verbose_name": "lane",
+                "verbose_name_plural": "lanes",
             },
         ),
         migrations.CreateModel(
-            name='RejectedEvent',
+            name="RejectedEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('received_at', models.DateTimeField(db_index=True, verbose_name='received')),
-                ('event_type_key', models.TextField(blank=True, default='', verbose_name='event type key')),
-                ('code', models.CharField(max_length=40, verbose_name='rule')),
-                ('path', models.TextField(blank=True, default='', verbose_name='field')),
-                ('message', models.TextField(verbose_name='message')),
-                ('body', models.TextField(help_text='the first 20 KB', verbose_name='body')),
-                ('actor', models.TextField(default='', verbose_name='API key')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("received_at", models.DateTimeField(db_index=True, verbose_name="received")),
+                ("event_type_key", models.TextField(blank=True, default="", verbose_name="event type key")),
+                ("code", models.CharField(max_length=40, verbose_name="rule")),
+                ("path", models.TextField(blank=True, default="", verbose_name="field")),
+                ("message", models.TextField(verbose_name="message")),
+                ("body", models.TextField(help_text="the first 20 KB", verbose_name="body")),
+                ("actor", models.TextField(default="", verbose_name="API key")),
             ],
             options={
-                'verbose_name': 'refused event',
-                'verbose_name_plural': 'refused events',
+                "verbose_name": "refused event",
+                "verbose_name_plural": "refused events",
             },
         ),
         migrations.CreateModel(
-            name='InboxEvent',
+            name="InboxEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('lane', models.SmallIntegerField(default=0)),
-                ('event_id', models.UUIDField()),
-                ('event_type_id', models.IntegerField()),
-                ('key_value', models.TextField()),
-                ('contact_id', models.BigIntegerField(null=True)),
-                ('external_id', models.TextField(null=True)),
-                ('email', models.TextField(null=True)),
-                ('email_norm', models.TextField(null=True)),
-                ('phone', models.TextField(null=True)),
-                ('push_token', models.TextField(null=True)),
-                ('contact_key', models.TextField(null=True)),
-                ('cookie', models.TextField(null=True)),
-                ('params', models.JSONField(default=dict)),
-                ('event_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('occurred_at', models.DateTimeField(null=True)),
-                ('source', models.CharField(choices=[('api', 'API'), ('batch', 'Batch'), ('past', 'Past events'), ('web', 'Site'), ('mobile', 'App'), ('order', 'Orders'), ('system', 'System')], max_length=6)),
-                ('flags', models.IntegerField(default=0)),
-                ('actor', models.TextField(default='')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("lane", models.SmallIntegerField(default=0)),
+                ("event_id", models.UUIDField()),
+                ("event_type_id", models.IntegerField()),
+                ("key_value", models.TextField()),
+                ("contact_id", models.BigIntegerField(null=True)),
+                ("external_id", models.TextField(null=True)),
+                ("email", models.TextField(null=True)),
+                ("email_norm", models.TextField(null=True)),
+                ("phone", models.TextField(null=True)),
+                ("push_token", models.TextField(null=True)),
+                ("contact_key", models.TextField(null=True)),
+                ("cookie", models.TextField(null=True)),
+                ("params", models.JSONField(default=dict)),
+                ("event_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("occurred_at", models.DateTimeField(null=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("api", "API"),
+                            ("batch", "Batch"),
+                            ("past", "Past events"),
+                            ("web", "Site"),
+                            ("mobile", "App"),
+                            ("order", "Orders"),
+                            ("system", "System"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("flags", models.IntegerField(default=0)),
+                ("actor", models.TextField(default="")),
             ],
             options={
-                'verbose_name': 'waiting event',
-                'verbose_name_plural': 'waiting events',
-                'indexes': [models.Index(fields=['lane', 'id'], name='events_inbox_lane')],
+                "verbose_name": "waiting event",
+                "verbose_name_plural": "waiting events",
+                "indexes": [models.Index(fields=["lane", "id"], name="events_inbox_lane")],
             },
         ),
         migrations.CreateModel(
-            name='QuarantinedEvent',
+            name="QuarantinedEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('event_id', models.UUIDField(unique=True)),
-                ('envelope', models.JSONField()),
-                ('reason', models.TextField(verbose_name='reason')),
-                ('quarantined_at', models.DateTimeField(verbose_name='set aside')),
-                ('replayed_at', models.DateTimeField(blank=True, null=True, verbose_name='replayed')),
-                ('event_type', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, to='events.eventtype')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("event_id", models.UUIDField(unique=True)),
+                ("envelope", models.JSONField()),
+                ("reason", models.TextField(verbose_name="reason")),
+                ("quarantined_at", models.DateTimeField(verbose_name="set aside")),
+                ("replayed_at", models.DateTimeField(blank=True, null=True, verbose_name="replayed")),
+                (
+                    "event_type",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="events.eventtype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'event set aside',
-                'verbose_name_plural': 'events set aside',
+                "verbose_name": "event set aside",
+                "verbose_name_plural": "events set aside",
             },
         ),
         migrations.CreateModel(
-            name='RegistryVersion',
+            name="RegistryVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.BigIntegerField(default=1)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.BigIntegerField(default=1)),
             ],
             options={
-                'verbose_name': 'registry version',
-                'verbose_name_plural': 'registry version',
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='events_registry_one_row')],
+                "verbose_name": "registry version",
+                "verbose_name_plural": "registry version",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("pk", 1)), name="events_registry_one_row")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='EventParameter',
+            name="EventParameter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('type', models.CharField(choices=[('any', 'Anything'), ('string', 'Text'), ('number', 'Number'), ('integer', 'Whole number'), ('boolean', 'Yes or no'), ('datetime', 'Date with time'), ('url', 'URL'), ('email', 'E-mail'), ('phone', 'Phone'), ('object', 'Object'), ('array', 'List')], default='any', max_length=8, verbose_name='type')),
-                ('is_required', models.BooleanField(default=False, verbose_name='required')),
-                ('allowed', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None, verbose_name='allowed values')),
-                ('least', models.DecimalField(blank=True, decimal_places=6, max_digits=24, null=True, verbose_name='least')),
-                ('most', models.DecimalField(blank=True, decimal_places=6, max_digits=24, null=True, verbose_name='most')),
-                ('max_length', models.PositiveIntegerField(blank=True, null=True, verbose_name='longest, characters')),
-                ('is_personal', models.BooleanField(default=False, help_text='Masked for roles without the right.', verbose_name='personal data')),
-                ('description', models.CharField(blank=True, default='', max_length=255, verbose_name='description')),
-                ('event_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parameters', to='events.eventtype')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("any", "Anything"),
+                            ("string", "Text"),
+                            ("number", "Number"),
+                            ("integer", "Whole number"),
+                            ("boolean", "Yes or no"),
+                            ("datetime", "Date with time"),
+                            ("url", "URL"),
+                            ("email", "E-mail"),
+                            ("phone", "Phone"),
+                            ("object", "Object"),
+                            ("array", "List"),
+                        ],
+                        default="any",
+                        max_length=8,
+                        verbose_name="type",
+                    ),
+                ),
+                ("is_required", models.BooleanField(default=False, verbose_name="required")),
+                (
+                    "allowed",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="allowed values",
+                    ),
+                ),
+                (
+                    "least",
+                    models.DecimalField(
+                        blank=True, decimal_places=6, max_digits=24, null=True, verbose_name="least"
+                    ),
+                ),
+                (
+                    "most",
+                    models.DecimalField(
+                        blank=True, decimal_places=6, max_digits=24, null=True, verbose_name="most"
+                    ),
+                ),
+                (
+                    "max_length",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="longest, characters"),
+                ),
+                (
+                    "is_personal",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Masked for roles without the right.",
+                        verbose_name="personal data",
+                    ),
+                ),
+                (
+                    "description",
+                    models.CharField(blank=True, default="", max_length=255, verbose_name="description"),
+                ),
+                (
+                    "event_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parameters",
+                        to="events.eventtype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'parameter',
-                'verbose_name_plural': 'parameters',
-                'ordering': ['id'],
-                'constraints': [models.UniqueConstraint(fields=('event_type', 'name'), name='events_parameter_once')],
+                "verbose_name": "parameter",
+                "verbose_name_plural": "parameters",
+                "ordering": ["id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("event_type", "name"), name="events_parameter_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TypeHour',
+            name="TypeHour",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('hour', models.DateTimeField()),
-                ('accepted', models.BigIntegerField(default=0)),
-                ('unmatched', models.BigIntegerField(default=0)),
-                ('rejected', models.BigIntegerField(default=0)),
-                ('quarantined', models.BigIntegerField(default=0)),
-                ('event_type', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='hours', to='events.eventtype')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("hour", models.DateTimeField()),
+                ("accepted", models.BigIntegerField(default=0)),
+                ("unmatched", models.BigIntegerField(default=0)),
+                ("rejected", models.BigIntegerField(default=0)),
+                ("quarantined", models.BigIntegerField(default=0)),
+                (
+                    "event_type",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="hours",
+                        to="events.eventtype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'hourly count',
-                'verbose_name_plural': 'hourly counts',
-                'indexes': [models.Index(fields=['hour'], name='events_hour')],
-                'constraints': [models.UniqueConstraint(fields=('event_type', 'hour'), name='events_hour_once')],
+                "verbose_name": "hourly count",
+                "verbose_name_plural": "hourly counts",
+                "indexes": [models.Index(fields=["hour"], name="events_hour")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("event_type", "hour"), name="events_hour_once")
+                ],
             },
         ),
     ]

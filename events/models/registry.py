@@ -45,7 +45,9 @@ class EventType(models.Model):
     key = models.CharField(_("key"), max_length=100, unique=True)
     name = models.CharField(_("name"), max_length=100)
     description = models.TextField(_("description"), blank=True, default="")
-    category = models.CharField(_("category"), max_length=12, choices=Category.choices, default=Category.OTHER)
+    category = models.CharField(
+        _("category"), max_length=12, choices=Category.choices, default=Category.OTHER
+    )
     origin = models.CharField(_("origin"), max_length=6, choices=Origin.choices, default=Origin.CUSTOM)
     use_for_segmentation = models.BooleanField(_("use for segmentation"), default=False)
     segmentation_since = models.DateTimeField(_("segmentation since"), null=True, blank=True, editable=False)
@@ -76,11 +78,15 @@ class EventParameter(models.Model):
     name = models.CharField(_("name"), max_length=100)
     type = models.CharField(_("type"), max_length=8, choices=ParameterType.choices, default=ParameterType.ANY)
     is_required = models.BooleanField(_("required"), default=False)
-    allowed = ArrayField(models.CharField(max_length=200), verbose_name=_("allowed values"), default=list, blank=True)
+    allowed = ArrayField(
+        models.CharField(max_length=200), verbose_name=_("allowed values"), default=list, blank=True
+    )
     least = models.DecimalField(_("least"), max_digits=24, decimal_places=6, null=True, blank=True)
     most = models.DecimalField(_("most"), max_digits=24, decimal_places=6, null=True, blank=True)
     max_length = models.PositiveIntegerField(_("longest, characters"), null=True, blank=True)
-    is_personal = models.BooleanField(_("personal data"), default=False, help_text=_("Masked for roles without the right."))
+    is_personal = models.BooleanField(
+        _("personal data"), default=False, help_text=_("Masked for roles without the right.")
+    )
     description = models.CharField(_("description"), max_length=255, blank=True, default="")
 
     class Meta:

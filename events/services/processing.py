@@ -138,7 +138,11 @@ def _make_persons(cursor: Any, *, now: datetime) -> None:
     if not rows:
         return
     outcomes = upsert_contacts(
-        [_unknown_person(*row[1:]) for row in rows], policy=Policy.EVENT, source="event", actor="events", now=now
+        [_unknown_person(*row[1:]) for row in rows],
+        policy=Policy.EVENT,
+        source="event",
+        actor="events",
+        now=now,
     )
     found = [
         (row[0], outcome.contact_id or 0, outcome.result not in ("visitor", "skipped", "failed"))

@@ -32,7 +32,9 @@ REASON_LENGTH = 4000
 def set_aside(inbox_id: int, *, reason: str, now: datetime) -> None:
     """Move one event from the inbox to quarantine, in its own transaction."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(SET_ASIDE, {"id": inbox_id, "reason": reason.replace("\0", "")[:REASON_LENGTH], "now": now})
+        cursor.execute(
+            SET_ASIDE, {"id": inbox_id, "reason": reason.replace("\0", "")[:REASON_LENGTH], "now": now}
+        )
         row = cursor.fetchone()
         if row is not None:
             cursor.execute(COUNT, [now, row[0]])

@@ -78,7 +78,9 @@ def ensure_types(keys: Iterable[str], *, now: datetime) -> tuple[dict[str, TypeI
             RegistryVersion.objects.select_for_update().get(pk=1)
             room = _room(now)
             for key in missing[room:]:
-                refused[key] = Refused(422, "event_type_limit", f"'{key}': too many new event types", path="eventTypeKey")
+                refused[key] = Refused(
+                    422, "event_type_limit", f"'{key}': too many new event types", path="eventTypeKey"
+                )
             _make(missing[:room], now)
             bump_version()
         types = current_types()
@@ -116,7 +118,9 @@ def set_segmentation(event_type_id: int, *, is_on: bool, now: datetime) -> None:
         RegistryVersion.objects.select_for_update().get(pk=1)
         others = EventType.objects.filter(use_for_segmentation=True).exclude(pk=event_type_id).count()
         if is_on and others >= MOST_SEGMENTED:
-            raise Refused(400, "segmentation_limit", f"{MOST_SEGMENTED} event types are used for segmentation already")
+            raise Refused(
+                400, "segmentation_limit", f"{MOST_SEGMENTED} event types are used for segmentation already"
+            )
         EventType.objects.filter(pk=event_type_id).update(
             use_for_segmentation=is_on, segmentation_since=now if is_on else None
         )

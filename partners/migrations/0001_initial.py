@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,33 +15,65 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='RequestFingerprint',
+            name="RequestFingerprint",
             fields=[
-                ('digest', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('seen_at', models.DateTimeField(db_index=True)),
+                ("digest", models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ("seen_at", models.DateTimeField(db_index=True)),
             ],
             options={
-                'verbose_name': 'request fingerprint',
-                'verbose_name_plural': 'request fingerprints',
+                "verbose_name": "request fingerprint",
+                "verbose_name_plural": "request fingerprints",
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('description', models.TextField(blank=True, default='', verbose_name='description')),
-                ('rights', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('full', 'Full access to API'), ('events', 'Access to events'), ('events_contacts', 'Access to events and contacts'), ('events_contacts_write', 'Access to events and contacts (adding/updating)'), ('messages', 'Access to messages')], max_length=32), size=None, verbose_name='rights')),
-                ('digest', models.BinaryField(max_length=32, unique=True)),
-                ('last_characters', models.CharField(editable=False, max_length=4, verbose_name='ends with')),
-                ('is_enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('created_at', models.DateTimeField(editable=False, verbose_name='created')),
-                ('last_used_at', models.DateTimeField(editable=False, null=True, verbose_name='last used')),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("description", models.TextField(blank=True, default="", verbose_name="description")),
+                (
+                    "rights",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("full", "Full access to API"),
+                                ("events", "Access to events"),
+                                ("events_contacts", "Access to events and contacts"),
+                                ("events_contacts_write", "Access to events and contacts (adding/updating)"),
+                                ("messages", "Access to messages"),
+                            ],
+                            max_length=32,
+                        ),
+                        size=None,
+                        verbose_name="rights",
+                    ),
+                ),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
+                ("last_characters", models.CharField(editable=False, max_length=4, verbose_name="ends with")),
+                ("is_enabled", models.BooleanField(default=True, verbose_name="enabled")),
+                ("created_at", models.DateTimeField(editable=False, verbose_name="created")),
+                ("last_used_at", models.DateTimeField(editable=False, null=True, verbose_name="last used")),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API key',
-                'verbose_name_plural': 'API keys',
+                "verbose_name": "API key",
+                "verbose_name_plural": "API keys",
             },
         ),
     ]

@@ -50,10 +50,17 @@ def test_one_contact_each(settings):
         f"postgres://{database['USER']}:{database['PASSWORD'] or ''}@{database['HOST']}:{database['PORT'] or 5432}"
         f"/{database['NAME']}"
     )
-    environment = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "cdp.settings", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "cdp.settings",
+        "PYTHONPATH": str(ROOT),
+    }
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(seed), str(PEOPLE)], env=environment, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", WORKER, str(seed), str(PEOPLE)],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for seed in range(PROCESSES)
     ]

@@ -56,7 +56,9 @@ VECTORS = [
 
 
 @pytest.mark.parametrize(
-    ("before", "request_", "policy", "extra", "result", "who", "after"), [v[1:] for v in VECTORS], ids=[v[0] for v in VECTORS]
+    ("before", "request_", "policy", "extra", "result", "who", "after"),
+    [v[1:] for v in VECTORS],
+    ids=[v[0] for v in VECTORS],
 )
 def test_vector(before, request_, policy, extra, result, who, after):
     ids = [make(*words, minutes=number) for number, words in enumerate(before)]
@@ -115,7 +117,9 @@ def test_i14_a_login_on_a_shared_browser_takes_the_cookie_and_nothing_else():
     [outcome] = upsert(someone("X2", "V1"))
     assert outcome.contact_id == second
     assert (held(first), held(second)) == ({"X1"}, {"X2", "V1"})
-    assert list(IdentifierChange.objects.values_list("person_id", "value", "moved_to")) == [(first, "V1", second)]
+    assert list(IdentifierChange.objects.values_list("person_id", "value", "moved_to")) == [
+        (first, "V1", second)
+    ]
 
 
 def test_i18_keeps_the_replaced_email_in_history():

@@ -20,7 +20,9 @@ def test_it_works():
 
 def test_inputs_of_one_batch_that_share_an_identifier_are_applied_in_order():
     outcomes = upsert(
-        someone("E1", fields={"first_name": "Ann"}), someone("E1", "X1"), someone("X1", fields={"first_name": "Anna"})
+        someone("E1", fields={"first_name": "Ann"}),
+        someone("E1", "X1"),
+        someone("X1", fields={"first_name": "Anna"}),
     )
     assert [outcome.result for outcome in outcomes] == ["created", "updated", "updated"]
     assert len({outcome.contact_id for outcome in outcomes}) == 1
@@ -29,7 +31,9 @@ def test_inputs_of_one_batch_that_share_an_identifier_are_applied_in_order():
 
 def test_two_inputs_that_mean_one_contact_by_different_identifiers_both_count():
     [made] = upsert(someone("X1", "E1"))
-    first, second = upsert(someone("X1", fields={"first_name": "Ann"}), someone("E1", fields={"last_name": "Lee"}))
+    first, second = upsert(
+        someone("X1", fields={"first_name": "Ann"}), someone("E1", fields={"last_name": "Lee"})
+    )
     assert first.contact_id == second.contact_id == made.contact_id
     contact = Contact.objects.get()
     assert (contact.first_name, contact.last_name) == ("Ann", "Lee")
@@ -59,7 +63,9 @@ def test_a_refused_input_leaves_no_identifier_behind():
 
 
 def test_a_cleared_value_is_gone_and_an_absent_one_stays():
-    [ann] = upsert(someone("X1", "E1", fields={"first_name": "Ann", "town": "Lviv"}, data={"1": "a", "2": "b"}))
+    [ann] = upsert(
+        someone("X1", "E1", fields={"first_name": "Ann", "town": "Lviv"}, data={"1": "a", "2": "b"})
+    )
     upsert(someone("X1", fields={"town": None}, data={"1": None}, clear_email=True))
     contact = Contact.objects.get(pk=ann.contact_id)
     assert (contact.first_name, contact.town, contact.email, contact.data) == ("Ann", None, None, {"2": "b"})
@@ -110,7 +116,12 @@ def test_erasing_leaves_no_identifier_and_cannot_be_undone():
     [ann] = upsert(someone("X1", "E1", "T1", fields={"first_name": "Ann"}))
     assert erase_contacts([ann.contact_id], now=NOW, actor="test") == 1
     contact = Contact.objects.get(pk=ann.contact_id)
-    assert (contact.state, contact.email, contact.first_name, contact.external_id) == ("erased", None, None, None)
+    assert (contact.state, contact.email, contact.first_name, contact.external_id) == (
+        "erased",
+        None,
+        None,
+        None,
+    )
     assert not Key.objects.exists()
     assert not Address.objects.exists()
     assert restore_contacts([ann.contact_id], now=NOW, actor="test") == 0

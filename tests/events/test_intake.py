@@ -48,7 +48,9 @@ class Reply:
 
 def send(*requests: tuple[str, Any], key: str | None = None, **headers: str) -> list[Reply]:
     """POST requests at the same moment to one app; a body that is not bytes is sent as JSON."""
-    sent = {"content-type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {"content-type": "application/json"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
     if key is not None:
         sent["authorization"] = "Basic " + base64.b64encode(f"any:{key}".encode()).decode()
 
@@ -100,14 +102,23 @@ def test_every_version_and_an_optional_slash(key, path):
 
 
 def test_version_1_reads_escaped_json(key):
-    post(GOOD | {"params": [{"name": "email", "value": "a@x.io"}, {"name": "items", "value": '[{"id": "7"}]'}]}, key, "/api/v1/event")
+    post(
+        GOOD
+        | {"params": [{"name": "email", "value": "a@x.io"}, {"name": "items", "value": '[{"id": "7"}]'}]},
+        key,
+        "/api/v1/event",
+    )
     assert InboxEvent.objects.get().params["items"] == [{"id": "7"}]
 
 
 def test_version_3_takes_an_object(key):
     post({"eventTypeKey": "PageRead", "params": {"externalCustomerId": 17, "x": 1.10}}, key, "/api/v3/event")
     waiting = InboxEvent.objects.get()
-    assert (waiting.external_id, waiting.key_value, waiting.params) == ("17", "17", {"externalCustomerId": 17, "x": 1.1})
+    assert (waiting.external_id, waiting.key_value, waiting.params) == (
+        "17",
+        "17",
+        {"externalCustomerId": 17, "x": 1.1},
+    )
 
 
 def test_a_null_external_id_is_absent_and_the_email_counts(key):
@@ -145,7 +156,9 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "status", "words"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+@pytest.mark.parametrize(
+    ("body", "status", "words"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
+)
 def test_refused(key, body, status, words):
     reply = post(body, key)
     assert (reply.status, words in reply.text) == (status, True), reply.text
@@ -154,7 +167,10 @@ def test_refused(key, body, status, words):
     assert not InboxEvent.objects.exists()
 
 
-@pytest.mark.parametrize("header", [{}, {"authorization": "Basic eA=="}, {"authorization": "Bearer x"}, {"authorization": "Basic ???"}])
+@pytest.mark.parametrize(
+    "header",
+    [{}, {"authorization": "Basic eA=="}, {"authorization": "Bearer x"}, {"authorization": "Basic ???"}],
+)
 def test_wrong_credentials(header):
     [reply] = send(("/api/v2/event", GOOD), **header)
     assert (reply.status, reply.json()["status"], reply.json()["path"]) == (401, 401, "/api/v2/event")
@@ -231,8 +247,16 @@ def test_a_strict_type_names_its_structure(key):
 
 
 def test_a_batch_gives_a_verdict_for_each(key):
-    twice = {"eventTypeKey": "A", "keyValue": "k", "params": [{"name": "x", "value": 1}, {"name": "x", "value": 2}]}
-    reply = post({"events": [GOOD, GOOD | {"eventId": "a"}, twice, GOOD | {"eventId": "a"}]}, key, "/api/v2/events/batch")
+    twice = {
+        "eventTypeKey": "A",
+        "keyValue": "k",
+        "params": [{"name": "x", "value": 1}, {"name": "x", "value": 2}],
+    }
+    reply = post(
+        {"events": [GOOD, GOOD | {"eventId": "a"}, twice, GOOD | {"eventId": "a"}]},
+        key,
+        "/api/v2/events/batch",
+    )
     body = reply.json()
     assert (body["accepted"], body["duplicates"], body["rejected"]) == (2, 1, 1)
     assert [item["status"] for item in body["items"]] == ["accepted", "accepted", "rejected", "duplicate"]
@@ -243,7 +267,9 @@ def test_a_batch_gives_a_verdict_for_each(key):
     assert InboxEvent.objects.count() == 2
 
 
-@pytest.mark.parametrize(("events", "words"), [([GOOD] * 501, "at most 500"), ([], "1 to 500"), ("x", "1 to 500")])
+@pytest.mark.parametrize(
+    ("events", "words"), [([GOOD] * 501, "at most 500"), ([], "1 to 500"), ("x", "1 to 500")]
+)
 def test_a_batch_that_is_no_batch(key, events, words):
     reply = post({"events": events}, key, "/api/v2/events/batch")
     assert (reply.status, words in reply.text) == (400, True)
@@ -251,7 +277,9 @@ def test_a_batch_that_is_no_batch(key, events, words):
 
 
 def test_numbers_keep_their_digits(key):
-    body = b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":12345678901234567890.123456789}]}'
+    body = (
+        b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":12345678901234567890.123456789}]}'
+    )
     post(body, key)
     with connection.cursor() as cursor:
         cursor.execute("SELECT params ->> 'x' FROM events_inboxevent")
