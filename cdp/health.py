@@ -19,13 +19,13 @@ _migrated = False  # a database never loses migrations while we run: asked until
 
 
 @require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
+def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """200 while the process answers; asks nothing else."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
+def readyz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """200 when requests can be served: the database answers and has every migration; else 503 with the reason."""
     reason = why_not_ready()
     return JsonResponse({"status": reason or "ready"}, status=503 if reason else 200)

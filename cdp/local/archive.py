@@ -52,8 +52,9 @@ def programs() -> Binaries:
 
 def server_major() -> int:
     """The major version of the server we are connected to."""
-    connection.ensure_connection()
-    return int(connection.pg_version) // 10_000
+    with connection.cursor() as cursor:
+        cursor.execute("show server_version_num")
+        return int(cursor.fetchone()[0]) // 10_000
 
 
 def _target() -> str:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
-from kombu import Connection
+from kombu.connection import Connection
 
 from cdp.engine import registry
 from cdp.health import unapplied_migrations
