@@ -164,7 +164,7 @@ class Command(BaseCommand):
                 child.look(self.say)
             web = self.children[0]
             if web.process and _answers(f"{address}/readyz"):
-                self.say(f"Open {address}/ in a browser; Ctrl-C stops everything. Data: {self.data_dir}")
+                self.say(f"Open {address}/admin/ in a browser; Ctrl-C stops everything. Data: {self.data_dir}")
                 self.say(f"ready {address}")
                 return
             if time.monotonic() > deadline:
