@@ -3,6 +3,7 @@
 The first process of the session starts them and tells the others by the environment.
 """
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import dj_database_url
 import pytest
+from django.apps import apps
 from django.conf import settings
 
 from cdp.local.broker import Broker
@@ -54,3 +56,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             shutil.rmtree(service, ignore_errors=True)
         else:
             service.stop()
+
+
+SEEDS = (("cdp", "0002_seed_account"), ("contacts", "0002_seed_fields"), ("events", "0003_seed_registry"))
+
+
+@pytest.fixture(autouse=True)
+def _seeds(request: pytest.FixtureRequest) -> None:
+    """A test with real transactions starts with the rows that migrations made; the one before it has flushed them."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or not marker.kwargs.get("transaction"):
+        return
+    request.getfixturevalue("transactional_db")
+    if apps.get_model("events", "RegistryVersion").objects.exists():
+        return
+    for app, migration in SEEDS:
+        importlib.import_module(f"{app}.migrations.{migration}").seed(apps, None)

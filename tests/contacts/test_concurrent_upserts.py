@@ -10,7 +10,7 @@ from django.db import connection
 
 from contacts.models import Address, Contact, Key
 
-pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 PEOPLE = 2_000
 PROCESSES = 8

@@ -15,7 +15,7 @@ from events.services.registry import bump_version, forget_cache
 from partners.models import ApiKey
 from partners.services import cache, create_api_key
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 GOOD = {"eventTypeKey": "PageRead", "params": [{"name": "Email", "value": "A@x.io"}]}

@@ -16,7 +16,7 @@ from contacts.models import Contact
 from events.models import Event, InboxEvent
 from tests.events.inbox import NOW, event_type
 
-pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKER = """
