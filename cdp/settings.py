@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cdp.env import Environment
 from cdp.local.instance import read_instance
+from cdp.unfold import UNFOLD  # noqa: F401 - read by the theme
 
 env = Environment(os.environ)
 
@@ -31,7 +32,7 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin.apps.SimpleAdminConfig",
+    "cdp.ui.apps.ProductAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -40,13 +41,11 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_celery_beat",
     "django_filters",
-    "django_vite",
     "rest_framework",
     "drf_spectacular",
     "partners",
     "contacts",
     "events",
-
 ]
 
 MIDDLEWARE = [
