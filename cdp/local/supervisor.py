@@ -47,6 +47,7 @@ class Child:
         code = self.process.poll()
         if code is None:
             return
+        processes.end_group(self.process.pid)
         lived = time.monotonic() - self.started_at
         self.pause = 0.5 if lived > STEADY_SECONDS else min(self.pause * 2, LONGEST_PAUSE)
         self.again_at = time.monotonic() + self.pause
@@ -56,6 +57,7 @@ class Child:
     def stop(self) -> None:
         if self.process:
             processes.stop(self.process)
+            processes.end_group(self.process.pid)
             self.process = None
 
 

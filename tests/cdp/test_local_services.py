@@ -32,6 +32,8 @@ def test_postgres_survives_a_kill(home):
     with psycopg.connect(cluster.url("postgres")) as connection:
         connection.execute("create extension pg_trgm")
         connection.execute("create table kept as select 42 as answer")
+        letters = connection.execute("select lower('ЖЇ'), cardinality(show_trgm('Олена')), 'б' < 'Я'").fetchone()
+        assert letters == ("жї", 6, False)  # all alphabets are letters; the order is that of code points
     os.kill(int((cluster.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
     again = Cluster(home, choice="embedded", password=cluster.password)
     again.start()
