@@ -226,9 +226,9 @@ def _check_number(value: Decimal | int, path: str) -> None:
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def as_json(value: Any) -> str:
-    """JSON text with numbers digit by digit as sent."""
-    return _encoder.encode(value).decode()
+def as_raw_json(value: Any) -> msgspec.Raw:
+    """JSON with numbers digit by digit as sent, ready to stand inside other JSON."""
+    return msgspec.Raw(_encoder.encode(value))
 
 
 def structure_text(parameters: list[tuple[str, bool]]) -> str:
