@@ -13,7 +13,9 @@ from django.test.utils import setup_databases
 def programs() -> list[str]:
     here = Path(__file__).resolve().parent
     return sorted(
-        path.stem for path in here.glob("*.py") if path.stem not in ("__init__", "__main__", "rounds", "load", "noop")
+        path.stem
+        for path in here.glob("*.py")
+        if path.stem not in ("__init__", "__main__", "rounds", "load", "noop")
     )
 
 

@@ -73,7 +73,16 @@ def served(application: str) -> Iterator[int]:
 
 def load(port: int, key: str, count: int) -> float:
     """Requests a second of `count` requests; every one must be answered 200."""
-    command = [sys.executable, "-m", "bench.load", str(port), "/api/v2/event", key, str(CONNECTIONS), str(count)]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.load",
+        str(port),
+        "/api/v2/event",
+        key,
+        str(CONNECTIONS),
+        str(count),
+    ]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
     if found["statuses"] != {"200": count}:
         raise RuntimeError(f"not every request was accepted: {found['statuses']}")

@@ -44,7 +44,7 @@ class Client(asyncio.Protocol):
         self.load.statuses[head[9:12].decode()] += 1
         self.send()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self.load.closed()
 
 
@@ -66,7 +66,8 @@ class Load:
         self.left -= 1
         body = (
             b'{"eventTypeKey":"Bench","params":[{"name":"externalCustomerId","value":"b%d"},'
-            b'{"name":"category","value":"cat3"},{"name":"amount","value":%d}]}' % (self.left % 5000, self.left % 200)
+            b'{"name":"category","value":"cat3"},{"name":"amount","value":%d}]}'
+            % (self.left % 5000, self.left % 200)
         )
         return self.head + str(len(body)).encode() + b"\r\n\r\n" + body
 

@@ -1,8 +1,27 @@
 """The vocabulary of reads over contacts."""
 
-from typing import Self
+from typing import Any, Self
 
+from django.apps import apps
 from django.db import models
+
+from contacts.normalise import InvalidValue, normalise_email, normalise_phone
+
+LARGEST_ID = 2**63 - 1
+
+
+class InsensitiveLike(models.Lookup):  # type: ignore[type-arg]
+    """`ILIKE`, which a trigram index serves; Django's `icontains` compares in upper case, which none does."""
+
+    lookup_name = "ilike"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        left, left_params = self.process_lhs(compiler, connection)
+        right, right_params = self.process_rhs(compiler, connection)
+        return f"{left} ILIKE {right}", [*left_params, *right_params]
+
+
+models.TextField.register_lookup(InsensitiveLike)
 
 
 class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
@@ -15,3 +34,39 @@ class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def universe(self) -> Self:
         """Everybody a segment may hold: active and not restricted."""
         return self.filter(state="active", is_restricted=False)
+
+    def search(self, text: str) -> Self:
+        """Contacts meant by the words of a search box.
+
+        `id:12` and `extid:A-7` are exact; so is what reads as an e-mail or a phone that somebody has; the rest is
+        looked for inside names, addresses and external ids (index `contact_search`).
+        """
+        term = text.strip().replace("\0", "")
+        if not term:
+            return self
+        if term.startswith("extid:"):
+            owner = models.Q(pk__in=_owners_of(term.removeprefix("extid:").strip()))
+            return self.filter(owner)
+        if term.startswith("id:"):
+            digits = term.removeprefix("id:").strip()[:20]
+            known = digits.isascii() and digits.isdigit() and int(digits) <= LARGEST_ID
+            return self.filter(pk=int(digits)) if known else self.none()
+        exact = self._by_address(term)
+        if exact is not None and exact.exists():
+            return exact
+        pattern = term.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        text_of: Any = self.model.SEARCH_TEXT  # type: ignore[attr-defined]
+        return self.alias(search_text=text_of).filter(search_text__ilike=f"%{pattern}%")
+
+    def _by_address(self, term: str) -> Self | None:
+        try:
+            if "@" in term:
+                return self.filter(email_norm=normalise_email(term)[1])
+            return self.filter(phone=normalise_phone(term).digits)
+        except InvalidValue:
+            return None
+
+
+def _owners_of(external_id: str) -> Any:
+    keys = apps.get_model("contacts", "Key").objects
+    return keys.filter(kind="ext", value=external_id).values("person_id")

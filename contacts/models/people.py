@@ -94,6 +94,7 @@ class Contact(models.Model):
     delete_reason = models.TextField(_("reason"), default="", blank=True)
     merged_into = models.BigIntegerField(null=True, blank=True, editable=False)
 
+    SEARCH_TEXT = SEARCH_TEXT
     objects = ContactQuerySet.as_manager()  # type: ignore[django-manager-missing]
 
     class Meta:
