@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 import dj_database_url
+from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -159,6 +160,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {  # first values; the schedules are rows, edited in the admin
+    "keep partitions": {"task": "events.keep_partitions", "schedule": crontab(hour="2", minute="10")},
+    "forget old intake": {"task": "events.forget_old_intake", "schedule": crontab(minute="20")},
+}
 
 # Intake and wire rules (docs/settings.md)
 API_UNWRAP_SINGLETONS = env.flag("API_UNWRAP_SINGLETONS", default=True)
