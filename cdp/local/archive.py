@@ -1,14 +1,26 @@
 """Saves the configured database to a file and brings it back, with PostgreSQL's own programs."""
 
+import contextlib
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, connections
+from psycopg.conninfo import make_conninfo
 
 from cdp.local.postgres import Binaries, find_binaries
 from cdp.local.processes import LocalError
+
+# The transaction stays open: only a complete restore commits it.
+EMPTY_DATABASE = b"""\
+begin;
+set local lock_timeout = '30s';
+drop schema public cascade;
+create schema public authorization pg_database_owner;
+grant usage on schema public to public;
+"""
 
 
 def dump(file: Path) -> None:
@@ -24,19 +36,35 @@ def dump(file: Path) -> None:
 
 
 def load(file: Path) -> None:
-    """Replace everything in the database by what `file` holds.
+    """Replace everything in the database by what `file` holds, in one transaction: all of it or nothing.
 
     Raises:
-        LocalError: the file is no backup, or restoring failed.
+        LocalError: the file is no backup or damaged, or restoring failed; the database is as it was.
     """
-    _run("pg_restore", "--list", str(file))
-    with connection.cursor() as cursor:
-        cursor.execute("drop schema public cascade")
-        cursor.execute("create schema public authorization pg_database_owner")
-        cursor.execute("grant usage on schema public to public")
+    found = programs()
     connections.close_all()
-    options = ["--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={_target()}"]
-    _run("pg_restore", *options, str(file))
+    psql = [found.program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={_target()}"]
+    pg_restore = [found.program("pg_restore"), "--no-owner", "--file=-", str(file)]
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            psql, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        ) as session,
+    ):
+        if session.stdin is None:
+            raise RuntimeError("psql was started without a pipe")
+        with contextlib.suppress(BrokenPipeError):  # psql ended early: its code and words say why
+            session.stdin.write(EMPTY_DATABASE)
+            session.stdin.flush()
+            script = subprocess.run(pg_restore, stdout=session.stdin, stderr=subprocess.PIPE, check=False)
+            if script.returncode == 0:
+                session.stdin.write(b"commit;\n")
+            session.stdin.close()
+        session.wait()
+        said.seek(0)
+        words = said.read().decode(errors="replace") + script.stderr.decode(errors="replace")
+        if session.returncode or script.returncode:
+            raise LocalError(f"nothing was changed: {words.strip()[-2000:]}")
 
 
 def is_empty() -> bool:
@@ -59,14 +87,17 @@ def server_major() -> int:
 
 def _target() -> str:
     values = connection.settings_dict
-    return (
-        f"host={values['HOST']} port={values['PORT'] or 5432} user={values['USER']} dbname={values['NAME']}"
+    return make_conninfo(
+        host=values["HOST"], port=values["PORT"] or 5432, user=values["USER"], dbname=values["NAME"]
     )
 
 
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PGPASSWORD": connection.settings_dict["PASSWORD"] or ""}
+
+
 def _run(name: str, *arguments: str) -> None:
-    environment = {**os.environ, "PGPASSWORD": connection.settings_dict["PASSWORD"] or ""}
     command = [programs().program(name), *arguments]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if run.returncode:
         raise LocalError(f"{name} failed: {run.stderr.strip()[-2000:]}")

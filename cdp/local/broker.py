@@ -5,6 +5,7 @@ import secrets
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import redis
@@ -49,12 +50,21 @@ def _runs(program: Path) -> bool:
 class Broker:
     """A broker of our own on 127.0.0.1, with a password."""
 
-    def __init__(self, home: Path, *, choice: str = "auto", port: int = 0, password: str = "") -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        choice: str = "auto",
+        port: int = 0,
+        password: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.program = find_broker(choice)
         self.home = home.resolve()
         self.log = self.home / "broker.log"
         self.port = port
         self.password = password or secrets.token_urlsafe(24)
+        self.environment = environment
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -73,7 +83,9 @@ class Broker:
             f'bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\nsave ""\nappendonly no\n'
             f'dir "{self.home}"\nmaxmemory 256mb\nmaxmemory-policy noeviction\n'
         )
-        self.process = processes.start([str(self.program), "-"], log=self.log, stdin=settings)
+        self.process = processes.start(
+            [str(self.program), "-"], log=self.log, stdin=settings, environment=self.environment
+        )
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

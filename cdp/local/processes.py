@@ -1,6 +1,7 @@
 """Starts, finds and ends the processes of a locally run instance."""
 
 import contextlib
+import errno
 import os
 import pwd
 import signal
@@ -22,15 +23,34 @@ class LocalError(Exception):
     """A local service cannot be found or started; the message says what to do."""
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now.
+
+    Raises:
+        LocalError: the host is no address of this machine.
+    """
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise LocalError(f"{host!r} is no address of this machine: {error}") from error
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise LocalError(f"cannot listen on {host}:{port}: {error}") from error
+    return True
+
+
 def free_port(preferred: int = 0) -> int:
     """`preferred` when it is free on 127.0.0.1, else any free port."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):  # taken: the next candidate is tried
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise LocalError("no free TCP port on 127.0.0.1")
+    if preferred and is_free("127.0.0.1", preferred):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def start(

@@ -24,6 +24,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         call_command("check", verbosity=0)
         call_command("migrate", interactive=False, verbosity=0)
+        if "partitions" in get_commands():
+            call_command("partitions", verbosity=0)
         self._collect_static()
         self._make_administrator()
         if not options["no_demo"] and "load_demo" in get_commands() and not Contact.objects.exists():

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -40,6 +39,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reload", action="store_true", help="restart the processes when a source file changes"
         )
+        parser.add_argument("--data-dir", help="where everything is kept (the same as CDP_DATA_DIR)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         self.options = options
@@ -77,20 +77,26 @@ class Command(BaseCommand):
     def _run(self) -> None:
         instance = with_secrets(read_instance(self.data_dir))
         write_instance(self.data_dir, instance)
-        if left := processes.end_marked(instance.mark):
-            self.say(f"ended {left} processes left by an earlier run")
-        instance = self._start_services(instance)
-        write_instance(self.data_dir, instance)
         self.environment = {
             "CDP_DATA_DIR": str(self.data_dir),
             processes.MARK: instance.mark,
             "PYTHONUNBUFFERED": "1",
         }
+        if left := processes.end_marked(instance.mark):
+            self.say(f"ended {left} processes left by an earlier run")
+        self._refuse_a_taken_port()
+        instance = self._start_services(instance)
+        write_instance(self.data_dir, instance)
         if self.stopping.is_set() or not self._prepare():
             return
         self._start_children()
         self._wait_until_ready()
         self._watch()
+
+    def _refuse_a_taken_port(self) -> None:
+        host, port = self.options["host"], self.options["port"]
+        if not processes.is_free(host, port):
+            raise CommandError(f"another program listens on {host}:{port}; choose another with --port")
 
     def _start_services(self, instance: Instance) -> Instance:
         if not os.environ.get("BROKER_URL"):
@@ -99,6 +105,7 @@ class Command(BaseCommand):
                 choice=settings.CDP_BROKER,
                 port=instance.broker_port,
                 password=instance.broker_password,
+                environment=self.environment,
             )
             self.services.append(broker)
             broker.start()
@@ -164,7 +171,9 @@ class Command(BaseCommand):
                 child.look(self.say)
             web = self.children[0]
             if web.process and _answers(f"{address}/readyz"):
-                self.say(f"Open {address}/admin/ in a browser; Ctrl-C stops everything. Data: {self.data_dir}")
+                self.say(
+                    f"Open {address}/admin/ in a browser; Ctrl-C stops everything. Data: {self.data_dir}"
+                )
                 self.say(f"ready {address}")
                 return
             if time.monotonic() > deadline:
@@ -177,17 +186,23 @@ class Command(BaseCommand):
             for child in self.children:
                 child.look(self.say)
             for service in self.services:
-                if isinstance(service.process, subprocess.Popen) and service.process.poll() is not None:
-                    self.say(
-                        f"{type(service).__name__.lower()} died and is started again (see {service.log})"
-                    )
-                    service.start()
+                self._revive(service)
             if self.options["reload"] and (now := newest_change(settings.BASE_DIR)) > changed:
                 changed = now
                 self.say("source changed: restarting")
                 stop_all(self.children)
                 for child in self.children:
                     child.start()
+
+    def _revive(self, service: Broker | Cluster) -> None:
+        """Start a service that died again; the children know its port, so it must be the same one."""
+        if service.process is None or service.process.poll() is None:
+            return
+        self.say(f"{type(service).__name__.lower()} died and is started again (see {service.log})")
+        port = service.port
+        service.start()
+        if service.port != port:
+            raise LocalError(f"another program took port {port} meanwhile: start `up` again")
 
 
 def _answers(url: str) -> bool:
