@@ -30,7 +30,14 @@ async def application(
     elif scope["type"] == "http" and (
         ROLE != "intake" or scope["path"] in ("/healthz", "/readyz", "/metrics")
     ):
-        await web(scope, receive, send)
+
+        async def read() -> Any:  # the middleware asks for coroutines, the server gives other awaitables
+            return await receive()
+
+        async def write(message: Any) -> None:
+            await send(message)
+
+        await web(scope, read, write)
     elif scope["type"] == "http":
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})

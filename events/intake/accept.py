@@ -87,17 +87,25 @@ def accept_many(
     verdicts: list[Verdict] = [
         Verdict("rejected", refusal=e) if isinstance(e, Refused) else Verdict("") for e in events
     ]
-    kinds, refused = ensure_types({e.type_key for e in events if isinstance(e, CheckedEvent)}, now=now)
     rules = account_rules()
+    columns = [_columns_of(event, rules) for event in events]
+    known = {
+        event.type_key
+        for event, found in zip(events, columns, strict=True)
+        if isinstance(event, CheckedEvent) and not isinstance(found, Refused)
+    }
+    kinds, refused = ensure_types(known, now=now)
     rows: list[tuple[int, dict[str, Any]]] = []
-    for place, event in enumerate(events):
+    for place, (event, found) in enumerate(zip(events, columns, strict=True)):
         if isinstance(event, Refused):
             continue
         try:
+            if isinstance(found, Refused):
+                raise found
             if event.type_key in refused:
                 raise refused[event.type_key]
             row = _row(
-                event, kinds[event.type_key], rules, actor=actor, now=now, source=source, family=family
+                event, found, kinds[event.type_key], rules, actor=actor, now=now, source=source, family=family
             )
         except Refused as refusal:
             verdicts[place] = Verdict("rejected", refusal=refusal)
@@ -136,8 +144,19 @@ def account_rules() -> AccountRules:
     return _rules.rules
 
 
+def _columns_of(event: CheckedEvent | Refused, rules: AccountRules) -> tuple[dict[str, Any], str] | Refused:
+    """Identity columns and key; a refused event makes no event type."""
+    if isinstance(event, Refused):
+        return event
+    try:
+        return identity_columns(event, rules)
+    except Refused as refusal:
+        return refusal
+
+
 def _row(
     event: CheckedEvent,
+    identity: tuple[dict[str, Any], str],
     kind: TypeInfo,
     rules: AccountRules,
     *,
@@ -146,7 +165,7 @@ def _row(
     source: str,
     family: str,
 ) -> dict[str, Any]:
-    columns, key = identity_columns(event, rules)
+    columns, key = identity
     check_structure(event.params, kind)
     event_at, occurred_at, flags = times(event, now=now, zone=rules.zone)
     digest = hashlib.sha256(f"{family}\0{event.event_id}".encode()).hexdigest() if event.event_id else None
@@ -162,14 +181,22 @@ def _write(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, Verdic
         return []
     try:
         return _insert(rows)
-    except (OperationalError, InterfaceError):
+    except InterfaceError:
         raise
     except DatabaseError as error:
+        if _is_away(error):
+            raise
         if len(rows) == 1:
             log.warning("event_refused_by_database", error=type(error).__name__)
             refusal = Refused(400, "param_shape", "holds a value that cannot be stored", path="params")
             return [(rows[0][0], Verdict("rejected", refusal=refusal))]
     return [verdict for row in rows for verdict in _write([row])]
+
+
+def _is_away(error: DatabaseError) -> bool:
+    """Whether the connection or the server is gone (SQLSTATE classes 08 and 57, or none at all)."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, OperationalError) and (state is None or state[:2] in ("08", "57", "53"))
 
 
 def _insert(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, Verdict]]:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
 
 from cdp.api.errors import Refused, error_reply
 from events.intake.accept import Verdict, accept_many
@@ -96,7 +96,11 @@ class Writer:
                 batch.append(self._queue.pop(0))
                 size += len(batch[-1].events)
             self._queued -= size
-            outcome = await self.in_thread(_accept_batch, batch)
+            try:
+                outcome = await self.in_thread(_accept_batch, batch)
+            except Exception as error:
+                log.exception("intake_failed", error=type(error).__name__)
+                outcome = [Refused(500, "internal", "The event could not be stored")] * len(batch)
             for waiting, verdicts in zip(batch, outcome, strict=True):
                 if waiting.done.cancelled():
                     continue
@@ -116,7 +120,7 @@ def _accept_batch(batch: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
         events = [event for place in places for event in batch[place].events]
         try:
             verdicts = accept_many(events, actor=actor, now=datetime.now(UTC), source=source)
-        except (OperationalError, InterfaceError) as error:
+        except DatabaseError as error:
             log.error("intake_database_away", error=type(error).__name__)
             connection.close()
             for place in places:

@@ -112,7 +112,11 @@ def read_moment(value: Any, zone: tzinfo) -> datetime | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
-    return moment.astimezone(UTC) if moment.year >= 2000 else None
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:  # an offset beyond the first or last year
+        return None
+    return moment if 2000 <= moment.year < 9999 else None
 
 
 def times(event: CheckedEvent, *, now: datetime, zone: tzinfo) -> tuple[datetime, datetime | None, int]:
@@ -127,7 +131,12 @@ def times(event: CheckedEvent, *, now: datetime, zone: tzinfo) -> tuple[datetime
     if occurred is None:
         return now, None, int(EventFlag.BAD_TIMESTAMP)
     sent = read_moment(event.sent_at, zone)
-    event_at = now - (sent - occurred) if sent is not None else occurred
+    try:
+        event_at = now - (sent - occurred) if sent is not None else occurred
+    except OverflowError:  # a sender's clock thousands of years off
+        return now, occurred, int(EventFlag.BAD_TIMESTAMP)
+    if event_at.year < 2000:
+        return now, occurred, int(EventFlag.BAD_TIMESTAMP)
     if event_at > now + FUTURE:
         return now, occurred, int(EventFlag.FUTURE_CLAMPED)
     return event_at, occurred, int(EventFlag.LATE) if now - event_at > LATE else 0

@@ -6,7 +6,7 @@ again slowly, to understand it or to say exactly what is wrong.
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -51,8 +51,16 @@ class CheckedEvent(msgspec.Struct):
     event_id: str | None
 
 
-_event = msgspec.json.Decoder(RawEvent, float_hook=Decimal)
-_any = msgspec.json.Decoder(float_hook=Decimal)
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{text[:40]} is a number too large to keep") from error
+
+
+_event = msgspec.json.Decoder(RawEvent, float_hook=_decimal)
+_any = msgspec.json.Decoder(float_hook=_decimal)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 
 
 def read_single(body: bytes, *, version: int) -> CheckedEvent:
@@ -65,7 +73,7 @@ def read_single(body: bytes, *, version: int) -> CheckedEvent:
         raise Refused(413, "too_large", f"The event is larger than {MAX_BODY} bytes")
     try:
         return check(_event.decode(body), version=version)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _malformed(error) from error
 
 
@@ -79,7 +87,7 @@ def read_batch(body: bytes) -> list[CheckedEvent | Refused]:
         raise Refused(413, "too_large", f"The request is larger than {MAX_BATCH_BODY} bytes")
     try:
         found = _any.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _malformed(error) from error
     items = found.get("events") if isinstance(found, dict) else None
     if isinstance(items, dict):
@@ -189,7 +197,7 @@ def _unescape(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in "[{" and value:
         try:
             return _any.decode(value.encode())
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return value
     return value
 

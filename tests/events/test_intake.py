@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, connections
 
 from events.intake.app import IntakeApp
-from events.models import DedupKey, EventParameter, EventType, InboxEvent
+from events.models import DedupKey, EventFlag, EventParameter, EventType, InboxEvent
 from events.services.registry import bump_version, forget_cache
 from partners.models import ApiKey
 from partners.services import cache, create_api_key
@@ -141,6 +141,8 @@ BAD = [
     ("broken UTF-8", b'{"eventTypeKey":"A","keyValue":"\xff"}', 400, "JSON"),
     ("NUL", GOOD | {"params": [{"name": "email", "value": "a@x.io"}, {"name": "x", "value": "a\0b"}]}, 400, "params[1].value: must not hold the character NUL"),
     ("a number beyond numeric", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":1e200000}]}', 400, "params[0].value"),
+    ("nested 5000 deep", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":' + b"[" * 5000 + b"]" * 5000 + b"}]}", 400, "not valid JSON"),
+    ("a number without end", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":1e99999999999999999999}]}', 400, "JSON"),
     ("no type", {"keyValue": "k"}, 400, "eventTypeKey: is required"),
     ("a type of the wrong kind", {"eventTypeKey": ["A"], "keyValue": "k"}, 400, "eventTypeKey: must be a string"),
     ("a forbidden character", {"eventTypeKey": "A<b", "keyValue": "k"}, 400, "eventTypeKey: must not hold"),
@@ -165,6 +167,23 @@ def test_refused(key, body, status, words):
     expected = "application/json;charset=UTF-8" if status == 413 else "text/plain;charset=UTF-8"
     assert reply.headers["content-type"] == expected
     assert not InboxEvent.objects.exists()
+    assert not EventType.objects.filter(origin="auto").exists()
+
+
+@pytest.mark.parametrize(
+    ("claim", "flag"),
+    [
+        ({"occurred": "9999-12-31T23:59:59-14:00"}, EventFlag.BAD_TIMESTAMP),
+        ({"occurred": "2001-01-01", "sentAt": "9998-12-31T00:00:00Z"}, EventFlag.BAD_TIMESTAMP),
+        ({"occurred": "yesterday"}, EventFlag.BAD_TIMESTAMP),
+        ({"occurred": "2500-01-01T10:00"}, EventFlag.FUTURE_CLAMPED),
+        ({"occurred": "2020-05-14T10:11:10.7022176+03:00"}, EventFlag.LATE),
+    ],
+)
+def test_a_clock_never_refuses_an_event_nor_delays_others(key, claim, flag):
+    replies = send(("/api/v2/event", GOOD | claim), ("/api/v2/event", GOOD), key=key)
+    assert [reply.status for reply in replies] == [200, 200]
+    assert sorted(InboxEvent.objects.values_list("flags", flat=True)) == sorted([0, int(flag)])
 
 
 @pytest.mark.parametrize(
