@@ -166,7 +166,5 @@ CELERY_BEAT_SCHEDULE = {  # first values; the schedules are rows, edited in the 
 }
 
 # Intake and wire rules (docs/settings.md)
-API_UNWRAP_SINGLETONS = env.flag("API_UNWRAP_SINGLETONS", default=True)
 API_RATE_LIMITS = env.flag("API_RATE_LIMITS", default=True)
-API_DUPLICATE_GUARD = env.flag("API_DUPLICATE_GUARD", default=True)
 EVENT_LANES = env.integer("CDP_EVENT_LANES", 1, least=1, most=64)
