@@ -19,7 +19,7 @@ MAX_NAME = 40
 # Values that mean "nothing"; compared without case after trimming (contacts spec 2.1).
 NOTHING = frozenset({"null", "undefined", "none", "nan", "-1", "anonymous"})
 ONLY_ZEROES = re.compile(r"[0\-]*")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}"

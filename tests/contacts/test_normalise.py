@@ -89,7 +89,7 @@ def test_an_identifier_keeps_its_case():
     assert normalise_identifier(" aB-7 ") == "aB-7"
 
 
-@pytest.mark.parametrize("text", ["a\x00b", "x" * 256, "a\nb"])
+@pytest.mark.parametrize("text", ["a\x00b", "x" * 256, "a\nb", "a\x85b", "a\ud800b"])
 def test_identifier_refused(text):
     with pytest.raises(InvalidValue):
         normalise_identifier(text)
