@@ -3,7 +3,9 @@
 `CDP_ROLE` limits a process to one of them: `intake` or `web`; `all` serves both.
 """
 
+import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -14,10 +16,12 @@ from cdp.wsgi import application as django
 from events.intake.app import IntakeApp, is_intake  # isort: skip - models need Django set up by the line above
 
 WEB_THREADS = 8
+LONGEST_FINISH = 8.0  # seconds; the server kills a worker that takes 10
 ROLE = os.environ.get("CDP_ROLE", "all")
 
 intake = IntakeApp()
 web = WSGIMiddleware(cast(Any, django), workers=WEB_THREADS)
+in_flight: set[int] = set()  # requests that a thread of `web` works on
 
 
 async def application(
@@ -37,7 +41,11 @@ async def application(
         async def write(message: Any) -> None:
             await send(message)
 
-        await web(scope, read, write)
+        in_flight.add(id(scope))
+        try:
+            await web(scope, read, write)
+        finally:
+            in_flight.discard(id(scope))
     elif scope["type"] == "http":
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
@@ -46,6 +54,15 @@ async def application(
 async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await _finish_requests()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+async def _finish_requests() -> None:
+    """Keep the loop running for threads that still wait for it to take their last words: they would hang the exit."""
+    deadline = time.monotonic() + LONGEST_FINISH
+    while in_flight and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
