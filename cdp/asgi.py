@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 
+from cdp.traffic import counted
 from cdp.wsgi import application as django
 
 from events.intake.app import IntakeApp, is_intake  # isort: skip - models need Django set up by the line above
@@ -30,7 +31,7 @@ async def application(
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http" and ROLE != "web" and is_intake(scope["path"]):
-        await intake(scope, receive, send)
+        await intake(scope, receive, counted("intake", send))
     elif scope["type"] == "http" and (
         ROLE != "intake" or scope["path"] in ("/healthz", "/readyz", "/metrics")
     ):
@@ -38,9 +39,7 @@ async def application(
         async def read() -> Any:  # the middleware asks for coroutines, the server gives other awaitables
             return await receive()
 
-        async def write(message: Any) -> None:
-            await send(message)
-
+        write = counted("web", send)
         in_flight.add(id(scope))
         try:
             await web(scope, read, write)

@@ -17,6 +17,7 @@ from django.db import DatabaseError, connection, connections
 from django.db.models import F
 
 from cdp.bell import Listener
+from cdp.logging import mask
 from cdp.models import EngineState
 
 log = structlog.get_logger(__name__)
@@ -145,7 +146,7 @@ class Runner:
             handled = self.engine.work(datetime.now(UTC))
         except Exception as error:
             log.exception("engine_failed", engine=self.engine.name)
-            self.error = f"{type(error).__name__}: {error}"[:2000]
+            self.error = mask(f"{type(error).__name__}: {error}")[:2000]
             self.pause = min(self.pause * 2, LONGEST_PAUSE)
             if isinstance(error, DatabaseError):
                 connection.close()

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from cdp.models import EngineState
+from cdp.traffic import answered
 
 _migrated = False  # a database never loses migrations while we run: asked until it has them all
 
@@ -41,7 +42,7 @@ def why_not_ready() -> str:
             _migrated = not unapplied_migrations()
     except DatabaseError as error:
         return f"database: {type(error).__name__}"
-    return "" if _migrated else "migrations are not applied"
+    return "" if _migrated else f"migrations are not applied: {_some(unapplied_migrations())}"
 
 
 def unapplied_migrations() -> list[str]:
@@ -51,17 +52,54 @@ def unapplied_migrations() -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
+def _some(names: list[str]) -> str:
+    more = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")
+
+
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text: backlog, age and rate of every engine. CDP_METRICS_TOKEN makes it ask for a bearer token."""
+    """Prometheus text: requests of this process, the database, every engine's backlog, age and rate.
+
+    CDP_METRICS_TOKEN makes it ask for a bearer token.
+    """
     wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
     if settings.METRICS_TOKEN and not hmac.compare_digest(
         request.headers.get("Authorization", "").encode(), wanted
     ):
         return HttpResponse("a bearer token is needed\n", status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
-    registry.register(EngineCollector())
+    registry.register(RequestCollector())
+    registry.register(DatabaseCollector())
+    if not why_not_ready():
+        registry.register(EngineCollector())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class RequestCollector(Collector):
+    """What this process answered, by part and status."""
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "cdp_http_requests", "Requests this process answered", labels=["part", "status"]
+        )
+        for (part, status), count in answered.items():
+            family.add_metric([part, str(status)], count)
+        yield family
+
+
+class DatabaseCollector(Collector):
+    """Whether the database can serve."""
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        ready = 0 if why_not_ready() else 1
+        yield GaugeMetricFamily("cdp_database_ready", "1: reachable and fully migrated", value=ready)
 
 
 class EngineCollector(Collector):

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 
 EMAIL = re.compile(r"[^\s@\"'<>=,;:()]+@[^\s@\"'<>,;:()]+")
 PHONE = re.compile(r"\+\d[\d ().-]{6,}\d|(?<![\w.:-])\d{10,15}(?![\w.:-])")
+# What PostgreSQL adds to an error: values of the failing row, the statement, the line of a COPY.
+DATABASE_DETAIL = re.compile(r"^(DETAIL|CONTEXT|LINE \d+|QUERY):.*$", re.MULTILINE)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PERSONAL_KEYS = {
     "email",
@@ -28,8 +30,8 @@ PERSONAL_KEYS = {
 
 
 def mask(text: str) -> str:
-    """The text with e-mail addresses and phone numbers replaced."""
-    return PHONE.sub("<phone>", EMAIL.sub("<e-mail>", text))
+    """The text with e-mail addresses, phone numbers and the details of database errors replaced."""
+    return PHONE.sub("<phone>", EMAIL.sub("<e-mail>", DATABASE_DETAIL.sub(r"\1: <hidden>", text)))
 
 
 def mask_event(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

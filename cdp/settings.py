@@ -5,8 +5,7 @@ import secrets
 from pathlib import Path
 
 import dj_database_url
-from celery.schedules import crontab
-from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -53,7 +52,7 @@ MIDDLEWARE = [
     "cdp.logging.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "cdp.csp.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -127,7 +126,7 @@ STORAGES = {
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "script-src": [SELF, UNSAFE_EVAL],  # Alpine.js evaluates the expressions of the admin's templates
+        "script-src": [SELF],  # and 'unsafe-eval' on admin pages: cdp.csp
         "style-src": [SELF, UNSAFE_INLINE],
         "img-src": [SELF, "data:", "https:"],
         "font-src": [SELF, "data:"],
@@ -160,10 +159,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {  # first values; the schedules are rows, edited in the admin
-    "keep partitions": {"task": "events.keep_partitions", "schedule": crontab(hour="2", minute="10")},
-    "forget old intake": {"task": "events.forget_old_intake", "schedule": crontab(minute="20")},
-}
+CELERY_TASK_DEFAULT_QUEUE = "calendar"
 
 # Intake and wire rules (docs/settings.md)
 API_RATE_LIMITS = env.flag("API_RATE_LIMITS", default=True)

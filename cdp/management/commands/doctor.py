@@ -12,14 +12,16 @@ from django.core.checks import run_checks
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 from kombu.connection import Connection
+from kombu.exceptions import OperationalError
 
 from cdp.engine import registry
 from cdp.health import unapplied_migrations
 from cdp.local import archive
 from cdp.local.postgres import VERSIONS
+from cdp.management.commands.engines import engine_state
 from cdp.models import EngineState
+from events.partitions import month_start, next_month, partition_name
 
-SILENT_SECONDS = 60
 LATE_SECONDS = 300
 LEAST_FREE_BYTES = 2_000_000_000
 
@@ -70,7 +72,7 @@ def _broker() -> str:
     link = Connection(settings.BROKER_URL, connect_timeout=3)
     try:
         link.ensure_connection(max_retries=1, timeout=5)
-    except (OSError, *link.connection_errors) as error:
+    except (OSError, OperationalError, *link.connection_errors) as error:
         return f"does not answer ({type(error).__name__}); nothing is lost, but delays grow to 1 s: check BROKER_URL"
     finally:
         link.release()
@@ -83,7 +85,7 @@ def _engines() -> str:
     wrong = []
     for name in sorted(registry):
         state = states.get(name)
-        if not state or not state.heartbeat_at or (now - state.heartbeat_at).total_seconds() > SILENT_SECONDS:
+        if not state or engine_state(state, now) != "running":
             wrong.append(f"{name} does not run: start `manage.py work {registry[name].group}`.")
         elif state.oldest_at and (now - state.oldest_at).total_seconds() > LATE_SECONDS:
             wrong.append(f"{name} is {(now - state.oldest_at).total_seconds():.0f} s behind.")
@@ -102,12 +104,47 @@ def _extension() -> str:
         return "" if cursor.fetchone() else "pg_trgm is missing: install PostgreSQL's contrib package"
 
 
+def _letters() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_encoding_to_char(encoding), datctype from pg_database where datname = current_database()"
+        )
+        encoding, letters = cursor.fetchone() or ("", "")
+        if encoding != "UTF8":
+            return (
+                f"the database is encoded in {encoding}: make it anew with ENCODING 'UTF8' (backup, restore)"
+            )
+        cursor.execute("select lower('Ж') = 'ж'")
+        if cursor.fetchone() == (True,):
+            return ""
+    return f"LC_CTYPE {letters} knows no letters but ASCII: make the database anew with LC_CTYPE 'C.UTF-8'"
+
+
+def _partitions() -> str:
+    month = month_start(datetime.now(UTC))
+    wanted = [partition_name(month), partition_name(next_month(month))]
+    with connection.cursor() as cursor:
+        cursor.execute("select name from unnest(%s::text[]) name where to_regclass(name) is null", [wanted])
+        missing = [name for (name,) in cursor.fetchall()]
+    return (
+        f"{', '.join(missing)} missing: run `manage.py partitions` and see that beat runs" if missing else ""
+    )
+
+
+def _static_files() -> str:
+    manifest = settings.STATIC_ROOT / "staticfiles.json"
+    return "" if settings.DEBUG or manifest.exists() else "not collected: run `manage.py prepare --no-demo`"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "configuration": _configuration,
     "database": _database,
+    "letters": _letters,
     "extension pg_trgm": _extension,
     "migrations": _migrations,
+    "partitions": _partitions,
     "broker": _broker,
     "engines": _engines,
     "disk": _disk,
+    "static files": _static_files,
 }

@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand
 from cdp.engine import registry
 from cdp.models import EngineState
 
+SILENT_SECONDS = 60
+
 
 class Command(BaseCommand):
     help = "Shows each engine: backlog, age of the oldest waiting row, rate, heartbeat, last error."
@@ -26,9 +28,17 @@ class Command(BaseCommand):
             return
         for row in rows:
             self.stdout.write(
-                f"{row['name']:24} {row['group']:5} backlog {row['backlog']:>8} oldest {_age(row['oldest_seconds']):>8} "
+                f"{row['name']:24} {row['group']:5} {row['state']:8} backlog {row['backlog']:>8} "
+                f"oldest {_age(row['oldest_seconds']):>8} "
                 f"rate {row['rate']:>9.1f}/s heartbeat {_age(row['heartbeat_seconds']):>8}  {row['last_error']}"
             )
+
+
+def engine_state(state: EngineState, now: datetime) -> str:
+    """`running`, `silent` (its worker gave no sign for a minute) or `never` (it never ran)."""
+    if state.heartbeat_at is None:
+        return "never"
+    return "silent" if (now - state.heartbeat_at).total_seconds() > SILENT_SECONDS else "running"
 
 
 def _row(name: str, group: str, state: EngineState | None, now: datetime) -> dict[str, Any]:
@@ -36,6 +46,7 @@ def _row(name: str, group: str, state: EngineState | None, now: datetime) -> dic
     return {
         "name": name,
         "group": group,
+        "state": engine_state(state, now),
         "worker": state.worker,
         "backlog": state.backlog,
         "oldest_seconds": _seconds(state.oldest_at, now),

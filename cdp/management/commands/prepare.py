@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,9 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand
 
+from cdp.calendar import ensure_calendar
 from contacts.models import Contact
+from events.services.upkeep import keep_partitions
 
 
 class Command(BaseCommand):
@@ -22,10 +25,10 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        call_command("check", verbosity=0)
+        self.check(display_num_errors=False)
         call_command("migrate", interactive=False, verbosity=0)
-        if "partitions" in get_commands():
-            call_command("partitions", verbosity=0)
+        keep_partitions(now=datetime.now(UTC))
+        ensure_calendar()
         self._collect_static()
         self._make_administrator()
         if not options["no_demo"] and "load_demo" in get_commands() and not Contact.objects.exists():

@@ -1,0 +1,23 @@
+"""The calendar: which tasks run when, as rows that operators edit in the admin."""
+
+from celery.schedules import crontab
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+# First values only: what a row says is never changed again.
+CALENDAR = {
+    "keep partitions": ("events.keep_partitions", crontab(hour="2", minute="10")),
+    "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
+}
+
+
+def ensure_calendar() -> list[str]:
+    """Add the tasks that have no row yet; returns their names."""
+    present = set(PeriodicTask.objects.values_list("name", flat=True))
+    missing = [name for name in CALENDAR if name not in present]
+    for name in missing:
+        task, schedule = CALENDAR[name]
+        row = CrontabSchedule.from_schedule(schedule)
+        if row.pk is None:
+            row.save()
+        PeriodicTask.objects.create(name=name, task=task, crontab=row)
+    return missing
