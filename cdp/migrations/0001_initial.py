@@ -6,52 +6,154 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='EngineState',
+            name="EngineState",
             fields=[
-                ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('worker', models.CharField(default='', max_length=128)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('heartbeat_at', models.DateTimeField(null=True)),
-                ('backlog', models.BigIntegerField(default=0)),
-                ('oldest_at', models.DateTimeField(help_text='when the oldest waiting row became due', null=True)),
-                ('handled', models.BigIntegerField(default=0, help_text='rows handled since the engine first ran')),
-                ('rate', models.FloatField(default=0, help_text='rows a second over the last heartbeat')),
-                ('last_error', models.TextField(blank=True, default='')),
-                ('last_error_at', models.DateTimeField(null=True)),
+                ("name", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("worker", models.CharField(default="", max_length=128)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("backlog", models.BigIntegerField(default=0)),
+                (
+                    "oldest_at",
+                    models.DateTimeField(help_text="when the oldest waiting row became due", null=True),
+                ),
+                (
+                    "handled",
+                    models.BigIntegerField(default=0, help_text="rows handled since the engine first ran"),
+                ),
+                ("rate", models.FloatField(default=0, help_text="rows a second over the last heartbeat")),
+                ("last_error", models.TextField(blank=True, default="")),
+                ("last_error_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'engine',
-                'verbose_name_plural': 'engines',
+                "verbose_name": "engine",
+                "verbose_name_plural": "engines",
             },
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('organisation_name', models.CharField(default='My organisation', max_length=200, verbose_name='organisation name')),
-                ('user_email', models.EmailField(default='owner@example.com', max_length=254, verbose_name='contact e-mail')),
-                ('time_zone', models.CharField(default='UTC', help_text='Dates without an offset are read in this zone; scheduling uses it.', max_length=64, validators=[cdp.models.validate_time_zone], verbose_name='time zone')),
-                ('language', models.CharField(default='en', help_text='Language of messages for contacts that have none.', max_length=35, validators=[django.core.validators.RegexValidator('^[a-z]{2}(-[A-Z]{2})?$', 'Use a tag such as en or en-GB.')], verbose_name='language')),
-                ('currency', models.CharField(default='USD', max_length=3, validators=[django.core.validators.RegexValidator('^[A-Z]{3}$', 'Use a three-letter code such as EUR.')], verbose_name='currency')),
-                ('default_region', models.CharField(blank=True, default='', help_text='Country whose national phone numbers are understood without a country code.', max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Use a two-letter country code such as UA.')], verbose_name='default phone region')),
-                ('event_mapping_param', models.CharField(blank=True, default='', help_text='An event parameter tried before all others to find the contact.', max_length=100, verbose_name='own event parameter')),
-                ('event_mapping_field', models.CharField(blank=True, choices=[('external_id', 'External ID'), ('email', 'E-mail'), ('phone', 'Phone')], default='', max_length=20, verbose_name='contact field it holds')),
-                ('event_retention_days', models.PositiveIntegerField(default=730, help_text='Older events are dropped month by month.', verbose_name='keep events, days')),
-                ('blocked_identifiers', models.JSONField(blank=True, default=list, help_text='Values that never identify anybody, compared without case.', verbose_name='blocked identifier values')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "organisation_name",
+                    models.CharField(
+                        default="My organisation", max_length=200, verbose_name="organisation name"
+                    ),
+                ),
+                (
+                    "user_email",
+                    models.EmailField(
+                        default="owner@example.com", max_length=254, verbose_name="contact e-mail"
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="UTC",
+                        help_text="Dates without an offset are read in this zone; scheduling uses it.",
+                        max_length=64,
+                        validators=[cdp.models.validate_time_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        default="en",
+                        help_text="Language of messages for contacts that have none.",
+                        max_length=35,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z]{2}(-[A-Z]{2})?$", "Use a tag such as en or en-GB."
+                            )
+                        ],
+                        verbose_name="language",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        default="USD",
+                        max_length=3,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z]{3}$", "Use a three-letter code such as EUR."
+                            )
+                        ],
+                        verbose_name="currency",
+                    ),
+                ),
+                (
+                    "default_region",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Country whose national phone numbers are understood without a country code.",
+                        max_length=2,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z]{2}$", "Use a two-letter country code such as UA."
+                            )
+                        ],
+                        verbose_name="default phone region",
+                    ),
+                ),
+                (
+                    "event_mapping_param",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="An event parameter tried before all others to find the contact.",
+                        max_length=100,
+                        verbose_name="own event parameter",
+                    ),
+                ),
+                (
+                    "event_mapping_field",
+                    models.CharField(
+                        blank=True,
+                        choices=[("external_id", "External ID"), ("email", "E-mail"), ("phone", "Phone")],
+                        default="",
+                        max_length=20,
+                        verbose_name="contact field it holds",
+                    ),
+                ),
+                (
+                    "event_retention_days",
+                    models.PositiveIntegerField(
+                        default=730,
+                        help_text="Older events are dropped month by month.",
+                        verbose_name="keep events, days",
+                    ),
+                ),
+                (
+                    "blocked_identifiers",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Values that never identify anybody, compared without case.",
+                        verbose_name="blocked identifier values",
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="changed")),
             ],
             options={
-                'verbose_name': 'account',
-                'verbose_name_plural': 'account',
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='cdp_account_one_row')],
+                "verbose_name": "account",
+                "verbose_name_plural": "account",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("pk", 1)), name="cdp_account_one_row")
+                ],
             },
         ),
     ]
