@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.DATABASES["default"].update(database)
     settings.BROKER_URL = settings.CELERY_BROKER_URL = os.environ["BROKER_URL"]
     settings.SECRET_KEY = "only-for-tests-" + "x" * 40
+    settings.HAS_SECRET_KEY = True
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
