@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import structlog
-from django.db import DatabaseError, connection, connections
+from django.db import Error as DatabaseFault
+from django.db import connection, connections
 from django.db.models import F
 
 from cdp.bell import Listener
@@ -148,7 +149,7 @@ class Runner:
             log.exception("engine_failed", engine=self.engine.name)
             self.error = mask(f"{type(error).__name__}: {error}")[:2000]
             self.pause = min(self.pause * 2, LONGEST_PAUSE)
-            if isinstance(error, DatabaseError):
+            if isinstance(error, DatabaseFault):
                 connection.close()
             return 0
         self.pause = POLL_SECONDS
@@ -162,7 +163,7 @@ class Runner:
             return
         try:
             self._write_state(datetime.now(UTC), elapsed)
-        except DatabaseError as error:
+        except DatabaseFault as error:
             log.warning("heartbeat_failed", engine=self.engine.name, error=type(error).__name__)
             connection.close()
             return

@@ -17,7 +17,18 @@ DELETE = """
 UPDATE contacts_contact SET state = 'deleted', deleted_at = %s, delete_reason = %s, updated_at = %s
 WHERE id = ANY(%s) AND state = 'active' RETURNING id
 """
-# Addresses nobody else holds keep only what stops a send: the status, under a value that cannot be read back.
+# Identifier rows before contacts, in sorted order, as upserts lock them.
+LOCK_KEYS = "SELECT 1 FROM contacts_key WHERE person_id = ANY(%s) ORDER BY kind, value FOR UPDATE"
+LOCK_ADDRESSES = """
+SELECT 1 FROM contacts_address a
+WHERE (a.kind, a.value) IN (
+    SELECT 'email', email_norm FROM contacts_contact WHERE id = ANY(%(ids)s)
+    UNION SELECT 'phone', phone FROM contacts_contact WHERE id = ANY(%(ids)s)
+    UNION SELECT 'key', contact_key FROM contacts_contact WHERE id = ANY(%(ids)s)
+)
+ORDER BY a.kind, a.value FOR UPDATE
+"""
+# Addresses nobody else holds go, but for those that must not be sent to: their row is what stops a send.
 FORGET_ADDRESSES = """
 WITH gone AS (
     SELECT 'email' AS kind, email_norm AS value FROM contacts_contact WHERE id = ANY(%(ids)s) AND email_norm IS NOT NULL
@@ -71,8 +82,10 @@ def erase_contacts(ids: Sequence[int], *, now: datetime, actor: str) -> int:  # 
     Returns how many were erased; an erased contact is left alone.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        _lock(ids)
         wanted = list(ids)
+        cursor.execute(LOCK_KEYS, [wanted])
+        cursor.execute(LOCK_ADDRESSES, {"ids": wanted})
+        _lock(ids)
         cursor.execute(FORGET_ADDRESSES, {"ids": wanted})
         cursor.execute("DELETE FROM contacts_device WHERE person_id = ANY(%s)", [wanted])
         for table in persons.registry.values():

@@ -114,7 +114,7 @@ class _Batch:
                 if person_id is not None:
                     taken.add(person_id)
                 self.outcomes[position] = self._plan_one(item, decision, locked, index, plan)
-            plan.write(cursor, locked)
+            plan.write(cursor)
         return put_off
 
     def _plan_one(
@@ -134,6 +134,8 @@ class _Batch:
             person.updated_at = self.now
             change.changed.add("state")
         claims = plan.claim(item, locked, index, person, self.policy)
+        if self.policy is Policy.SUBSCRIBE:
+            plan.forget_untaken(item, locked, person)
         plan.attach.extend((visitor, person.id) for visitor in decision.attach)
         if change.changed:
             plan.changed.append(change)
@@ -158,7 +160,7 @@ class _Batch:
         plan.claim(item, locked, index, person, self.policy, is_new=True)
         plan.attach.extend((visitor, person_id) for visitor in decision.attach)
         if item.as_visitor:
-            plan.visitors.append((person, decision.take_id is not None))
+            plan.visitors.append(person)
             return Outcome(person_id, "visitor")
         if decision.take_id is not None:
             plan.promoted.append(person_id)

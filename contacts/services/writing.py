@@ -74,6 +74,17 @@ WHERE k.person_id = w.person_id AND k.kind = w.kind
   AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[], %s::text[]) AS kept (kind, value)
                   WHERE kept.kind = k.kind AND kept.value = k.value)
 """
+REMOVE_OTHER_DEVICES = """
+DELETE FROM contacts_device d USING contacts_key k, unnest(%s::bigint[], %s::text[]) AS w (person_id, kind)
+WHERE d.key_id = k.id AND k.person_id = w.person_id AND k.kind = w.kind
+  AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[], %s::text[]) AS kept (kind, value)
+                  WHERE kept.kind = k.kind AND kept.value = k.value)
+"""
+FOLLOW_KEYS = """
+UPDATE contacts_device d SET person_id = k.person_id
+FROM contacts_key k JOIN unnest(%s::text[], %s::text[]) AS w (kind, value) USING (kind, value)
+WHERE d.key_id = k.id AND d.person_id <> k.person_id
+"""
 KEEP_DEVICES = """
 INSERT INTO contacts_device (key_id, person_id, app_id, model, os, locale, client_version, app_version, details, seen_at)
 SELECT k.id, k.person_id, w.app_id, w.model, w.os, w.locale, w.client, w.app, w.details, %s
@@ -102,7 +113,7 @@ class Plan:
     actor: str
     created: list[tuple[Person, str]] = field(default_factory=list)
     changed: list[Change] = field(default_factory=list)
-    visitors: list[tuple[Person, bool]] = field(default_factory=list)
+    visitors: list[Person] = field(default_factory=list)
     promoted: list[int] = field(default_factory=list)  # visitors whose id a new contact takes
     attach: list[tuple[int, int]] = field(default_factory=list)  # (visitor, person)
     given_keys: list[tuple[str, str, int, str | None, bool | None]] = field(default_factory=list)
@@ -159,6 +170,15 @@ class Plan:
             self.kept.extend(item.owned_keys())
         return moved
 
+    def forget_untaken(self, item: ContactInput, locked: Locked, person: Person) -> None:
+        """Take back rows of addresses that the policy kept the person from taking."""
+        held = {("email", person.email_norm), ("phone", person.phone), ("key", person.contact_key)}
+        self.dropped_addresses.extend(
+            address
+            for address in item.addresses()
+            if address in locked.fresh_addresses and address not in held
+        )
+
     def reconfirm(self, item: ContactInput, locked: Locked, person: Person) -> None:
         """A form filled in again asks an unsubscribed address to confirm once more."""
         for address in item.addresses():
@@ -170,13 +190,13 @@ class Plan:
         self.joined.extend((person_id, number) for number in item.list_ids)
         self.left.extend((person_id, number) for number in item.leave_list_ids)
 
-    def write(self, cursor: Any, locked: Locked) -> None:  # noqa: ARG002
+    def write(self, cursor: Any) -> None:
         """Run the wave's statements."""
         if self.promoted:
             cursor.execute("DELETE FROM contacts_visitor WHERE id = ANY(%s)", [self.promoted])
         self._write_people(cursor)
         if self.visitors:
-            people = [person for person, _ in self.visitors]
+            people = self.visitors
             columns = [[p.id for p in people], [p.email_norm for p in people], [p.phone for p in people]]
             cursor.execute(NEW_VISITORS, [self.now, *columns])
         self._write_identifiers(cursor)
@@ -206,9 +226,12 @@ class Plan:
         if self.dropped_addresses:
             cursor.execute(DROP_ADDRESSES, _columns(self.dropped_addresses, 2))
         if self.given_keys:
-            cursor.execute(GIVE_KEYS, _columns(self.given_keys, 5))
+            columns = _columns(self.given_keys, 5)
+            cursor.execute(GIVE_KEYS, columns)
+            cursor.execute(FOLLOW_KEYS, columns[:2])
         if self.replaced:
             kept = _columns(self.kept, 2) if self.kept else [[], []]
+            cursor.execute(REMOVE_OTHER_DEVICES, [*_columns(self.replaced, 2), *kept])
             cursor.execute(REMOVE_OTHER_TOKENS, [*_columns(self.replaced, 2), *kept])
         if self.devices:
             cursor.execute(KEEP_DEVICES, [self.now, *_columns(self.devices, 9)])

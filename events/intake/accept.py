@@ -9,7 +9,7 @@ import time
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -139,6 +139,7 @@ def account_rules() -> AccountRules:
             mapping_param=account.event_mapping_param,
             mapping_field=account.event_mapping_field,
             blocked=frozenset(str(value).lower() for value in account.blocked_identifiers),
+            retention_days=account.event_retention_days,
         )
         _rules.read_at = time.monotonic()
     return _rules.rules
@@ -168,6 +169,14 @@ def _row(
     columns, key = identity
     check_structure(event.params, kind)
     event_at, occurred_at, flags = times(event, now=now, zone=rules.zone)
+    kept_days = kind.retention_days or rules.retention_days
+    if event_at < now - timedelta(days=kept_days):
+        raise Refused(
+            422,
+            "older_than_retention",
+            f"is older than the {kept_days} days events are kept",
+            path="occurred",
+        )
     digest = hashlib.sha256(f"{family}\0{event.event_id}".encode()).hexdigest() if event.event_id else None
     return columns | {
         "lane": lane_of(columns, key, settings.EVENT_LANES), "event_id": str(uuid_utils.uuid7()), "event_type_id": kind.id,

@@ -116,24 +116,29 @@ def _accept_batch(batch: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
     groups: dict[tuple[str, str], list[int]] = {}
     for place, waiting in enumerate(batch):
         groups.setdefault((waiting.actor, waiting.source), []).append(place)
-    for (actor, source), places in groups.items():
-        events = [event for place in places for event in batch[place].events]
-        try:
-            verdicts = accept_many(events, actor=actor, now=datetime.now(UTC), source=source)
-        except DatabaseError as error:
-            log.error("intake_database_away", error=type(error).__name__)
-            connection.close()
-            for place in places:
-                results[place] = Refused(
-                    503, "unavailable", "Events cannot be stored at the moment, try again"
-                )
-            continue
-        start = 0
-        for place in places:
-            end = start + len(batch[place].events)
-            results[place] = verdicts[start:end]
-            start = end
+    for places in groups.values():
+        for place, outcome in zip(places, _accept_group([batch[place] for place in places]), strict=True):
+            results[place] = outcome
     return results
+
+
+def _accept_group(group: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
+    """Accept requests of one sender together; when that fails for one of them, each alone."""
+    events = [event for waiting in group for event in waiting.events]
+    try:
+        verdicts = iter(
+            accept_many(events, actor=group[0].actor, now=datetime.now(UTC), source=group[0].source)
+        )
+    except (DatabaseError, InterfaceError) as error:
+        log.error("intake_database_away", error=type(error).__name__)
+        connection.close()
+        return [Refused(503, "unavailable", "Events cannot be stored at the moment, try again")] * len(group)
+    except Exception as error:
+        if len(group) > 1:
+            return [outcome for waiting in group for outcome in _accept_group([waiting])]
+        log.exception("intake_failed", error=type(error).__name__)
+        return [Refused(500, "internal", "The event could not be stored")]
+    return [[next(verdicts) for _ in waiting.events] for waiting in group]
 
 
 class RateLimit:

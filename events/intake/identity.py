@@ -32,6 +32,7 @@ class AccountRules:
     mapping_param: str = ""
     mapping_field: str = ""
     blocked: frozenset[str] = frozenset()
+    retention_days: int = 730
 
 
 def identity_columns(event: CheckedEvent, rules: AccountRules) -> tuple[dict[str, Any], str]:

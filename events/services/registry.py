@@ -23,6 +23,7 @@ class TypeInfo:
     key: str
     is_strict: bool
     allow_additional: bool
+    retention_days: int | None
     parameters: tuple[dict[str, Any], ...]
 
 
@@ -51,11 +52,10 @@ def _load() -> dict[str, TypeInfo]:
     names = ("event_type_id", "name", "type", "is_required", "allowed", "least", "most", "max_length")
     for row in EventParameter.objects.values(*names).order_by("id"):
         declared.setdefault(row.pop("event_type_id"), []).append(row)
+    columns = ("pk", "key", "validation_mode", "allow_additional", "retention_days")
     return {
-        key: TypeInfo(pk, key, mode == "strict", additional, tuple(declared.get(pk, ())))
-        for pk, key, mode, additional in EventType.objects.values_list(
-            "pk", "key", "validation_mode", "allow_additional"
-        )
+        key: TypeInfo(pk, key, mode == "strict", additional, days, tuple(declared.get(pk, ())))
+        for pk, key, mode, additional, days in EventType.objects.values_list(*columns)
     }
 
 

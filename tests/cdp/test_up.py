@@ -124,7 +124,8 @@ def test_a_killed_up_takes_its_children_with_it(product):
     pids = product.pids()
     product.process.kill()
     product.process.wait()
-    wait_for(lambda: not [pid for pid in pids if is_alive(pid)], seconds=30)
+    wait_for(lambda: not any(is_alive(pid) for pid in pids), seconds=30)
+    assert not [pid for pid in pids if is_alive(pid)]
 
 
 def test_two_instances_run_side_by_side(product, home):

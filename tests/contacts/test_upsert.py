@@ -1,10 +1,12 @@
 """One service finds, makes and changes contacts, whatever the batch."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from contacts.models import Address, Contact, ContactList, Key, ListMember
+from contacts.models import Address, Contact, ContactList, Device, Key, ListMember
 from contacts.services.lifecycle import erase_contacts, restore_contacts
-from contacts.services.upsert import ContactInput, Policy
+from contacts.services.upsert import ContactInput, Policy, Token
 from tests.contacts.people import NOW, someone, upsert
 
 pytestmark = pytest.mark.django_db
@@ -127,10 +129,34 @@ def test_erasing_leaves_no_identifier_and_cannot_be_undone():
     assert restore_contacts([ann.contact_id], now=NOW, actor="test") == 0
 
 
-def test_the_number_of_statements_does_not_grow_with_the_batch(django_assert_max_num_queries):
-    few = [someone(f"X{n}", f"E{n}") for n in range(5)]
-    many = [someone(f"X1{n}", f"E1{n}") for n in range(200)]
-    with django_assert_max_num_queries(16):
-        upsert(*few)
-    with django_assert_max_num_queries(16):
-        upsert(*many)
+def test_a_token_that_moves_takes_its_device_along():
+    phone = Token(kind="mobile", value="T1", device={"appId": "shop", "deviceModel": "X"})
+    upsert(ContactInput(external_id="X1", tokens=(phone,)))
+    [bob] = upsert(ContactInput(external_id="X2", tokens=(Token(kind="mobile", value="T1"),)))
+    device = Device.objects.get()
+    assert (device.person_id, device.model) == (bob.contact_id, "X")
+
+
+def test_replacing_tokens_removes_the_others_with_their_devices():
+    old = Token(kind="mobile", value="T1", device={"deviceModel": "old"})
+    new = Token(kind="mobile", value="T2", device={"deviceModel": "new"})
+    [ann] = upsert(ContactInput(external_id="X1", tokens=(old, Token(kind="web", value="W1"))))
+    upsert(
+        ContactInput(contact_id=ann.contact_id, tokens=(new,), replace_tokens=("mobile",)), policy=Policy.PUT
+    )
+    assert set(Key.objects.values_list("value", flat=True)) == {"X1", "T2", "W1"}
+    assert list(Device.objects.values_list("model", flat=True)) == ["new"]
+
+
+def test_an_address_a_form_may_not_replace_leaves_no_row():
+    upsert(someone("X1", "P1"))
+    upsert(someone("X1", "P2"), policy=Policy.SUBSCRIBE)
+    assert list(Address.objects.values_list("value", flat=True)) == ["380500000001"]
+
+
+def test_the_number_of_statements_does_not_grow_with_the_batch():
+    with CaptureQueriesContext(connection) as few:
+        upsert(*[someone(f"X{n}", f"E{n}") for n in range(5)])
+    with CaptureQueriesContext(connection) as many:
+        upsert(*[someone(f"X1{n}", f"E1{n}") for n in range(200)])
+    assert len(few) == len(many) <= 10

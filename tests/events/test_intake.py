@@ -3,17 +3,19 @@
 import asyncio
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
+from cdp.models import Account
+from events.intake import accept, app
 from events.intake.app import IntakeApp
 from events.models import DedupKey, EventFlag, EventParameter, EventType, InboxEvent
 from events.services.registry import bump_version, forget_cache
 from partners.models import ApiKey
-from partners.services import cache, create_api_key
+from partners.services import authenticate, cache, create_api_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +27,7 @@ GOOD = {"eventTypeKey": "PageRead", "params": [{"name": "Email", "value": "A@x.i
 def _fresh_caches():
     cache.clear()
     forget_cache()
+    accept._rules.read_at = float("-inf")
 
 
 @pytest.fixture
@@ -177,7 +180,10 @@ def test_refused(key, body, status, words):
         ({"occurred": "2001-01-01", "sentAt": "9998-12-31T00:00:00Z"}, EventFlag.BAD_TIMESTAMP),
         ({"occurred": "yesterday"}, EventFlag.BAD_TIMESTAMP),
         ({"occurred": "2500-01-01T10:00"}, EventFlag.FUTURE_CLAMPED),
-        ({"occurred": "2020-05-14T10:11:10.7022176+03:00"}, EventFlag.LATE),
+        (
+            {"occurred": (datetime.now(UTC) - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S.7022176+00:00")},
+            EventFlag.LATE,
+        ),
     ],
 )
 def test_a_clock_never_refuses_an_event_nor_delays_others(key, claim, flag):
@@ -248,6 +254,39 @@ def test_a_bad_event_does_not_spoil_the_others_of_its_commit(key):
     replies = send(*[("/api/v2/event", GOOD), ("/api/v2/event", bad)] * 20, key=key)
     assert [reply.status for reply in replies] == [200, 400] * 20
     assert InboxEvent.objects.count() == 20
+
+
+def test_an_event_older_than_the_retention_is_refused_at_the_door(key):
+    Account.objects.update(event_retention_days=30)
+    accept._rules.read_at = float("-inf")
+    old = (datetime.now(UTC) - timedelta(days=31)).isoformat()
+    replies = send(("/api/v2/event", GOOD | {"occurred": old}), ("/api/v2/event", GOOD), key=key)
+    assert [reply.status for reply in replies] == [422, 200]
+    assert replies[0].text == "occurred: is older than the 30 days events are kept"
+
+
+def test_a_fault_in_one_request_leaves_the_others_of_its_commit(key, monkeypatch):
+    whole = accept._row
+
+    def fragile(event, *arguments, **values):
+        if event.key_value == "boom":
+            raise ZeroDivisionError
+        return whole(event, *arguments, **values)
+
+    monkeypatch.setattr(accept, "_row", fragile)
+    replies = send(*[("/api/v2/event", GOOD | {"keyValue": word}) for word in ("a", "boom", "b")], key=key)
+    assert [reply.status for reply in replies] == [200, 500, 200]
+    assert InboxEvent.objects.count() == 2
+
+
+def test_a_database_that_is_away_is_never_a_false_200(key, monkeypatch):
+    def away(*arguments, **values):
+        raise OperationalError("the connection is lost")
+
+    authenticate(f"Basic {base64.b64encode(f'any:{key}'.encode()).decode()}", now=NOW)
+    monkeypatch.setattr(app, "accept_many", away)
+    reply = post(GOOD, key)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
 
 
 def test_a_strict_type_names_its_structure(key):
