@@ -20,6 +20,16 @@ def validate_time_zone(name: str) -> None:
         )
 
 
+def validate_texts(value: object) -> None:
+    """Refuse anything but a list of texts.
+
+    Raises:
+        ValidationError: it is something else.
+    """
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise ValidationError(_("This must be a list of texts, such as [“guest”, “test”]."))
+
+
 class Account(models.Model):
     """The one organisation an installation serves. There is exactly one row, made by the first migration."""
 
@@ -73,6 +83,7 @@ class Account(models.Model):
     blocked_identifiers = models.JSONField(
         _("blocked identifier values"),
         default=list,
+        validators=[validate_texts],
         blank=True,
         help_text=_("Values that never identify anybody, compared without case."),
     )

@@ -17,7 +17,14 @@ class ContactAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     search_fields = ("email",)  # shows the box; `get_search_results` decides
     ordering = ("-id",)
-    exclude = ("email_norm", "provenance", "merged_into")
+    always_hidden = ("email_norm", "provenance", "merged_into")
+    hidden_when_empty = ("is_restricted", "location", "orders_info", "data", "deleted_at", "delete_reason")
+
+    def get_exclude(self, request: HttpRequest, obj: Contact | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        """Leave out what would only say that nothing is there."""
+        return self.always_hidden + tuple(
+            name for name in self.hidden_when_empty if not getattr(obj, name, None)
+        )
 
     def get_search_results(
         self,
