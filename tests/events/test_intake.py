@@ -220,13 +220,20 @@ def test_another_media_type_and_method(key):
     assert (reply.status, reply.headers["allow"]) == (405, "POST, OPTIONS")
 
 
-def test_the_351st_event_in_a_second_is_too_many(key, settings):
+def test_the_351st_event_in_a_second_is_too_many(key, settings, monkeypatch):
     settings.API_RATE_LIMITS = True
-    replies = send(*[("/api/v2/event", GOOD)] * 400, key=key)
+    monkeypatch.setattr(app.RateLimit, "clock", staticmethod(lambda: 7.5))
+    replies = send(*[("/api/v2/event", GOOD)] * 352, key=key)
     statuses = [reply.status for reply in replies]
-    assert 429 in statuses
-    assert InboxEvent.objects.count() == statuses.count(200)
+    assert (statuses.count(200), statuses.count(429)) == (350, 2)
+    assert InboxEvent.objects.count() == 350
     assert next(reply for reply in replies if reply.status == 429).headers["retry-after"] == "1"
+
+
+def test_a_new_second_brings_new_room():
+    limit = app.RateLimit()
+    limit.clock = iter([7.1, 7.9, 8.0]).__next__
+    assert [limit.take("event", 1) for _ in range(3)] == [True, False, True]
 
 
 def test_the_same_event_id_twice_is_one_event(key):
