@@ -163,4 +163,23 @@ CELERY_TASK_DEFAULT_QUEUE = "calendar"
 
 # Intake and wire rules (docs/settings.md)
 API_RATE_LIMITS = env.flag("API_RATE_LIMITS", default=True)
+API_DUPLICATE_GUARD = env.flag("API_DUPLICATE_GUARD", default=True)
+API_GUARD_BULK = env.flag("API_GUARD_BULK", default=False)
+API_UNWRAP_SINGLETONS = env.flag("API_UNWRAP_SINGLETONS", default=True)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024  # 3000 contacts in one request
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["partners.authentication.KeyAuthentication"],
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "cdp.api.schema.RouteSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Customer data platform API",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "APPEND_COMPONENTS": {"securitySchemes": {"key": {"type": "http", "scheme": "basic"}}},
+    "SECURITY": [{"key": []}],
+}
 EVENT_LANES = env.integer("CDP_EVENT_LANES", 1, least=1, most=64)

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
 
 from cdp.api.errors import Refused, error_reply
+from cdp.api.limits import RateLimit
 from events.intake.accept import Verdict, accept_many
 from events.intake.reading import MAX_BATCH_BODY, CheckedEvent, read_batch, read_single
 from partners.services import Principal, authenticate, cached_principal
@@ -139,23 +140,6 @@ def _accept_group(group: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
         log.exception("intake_failed", error=type(error).__name__)
         return [Refused(500, "internal", "The event could not be stored")]
     return [[next(verdicts) for _ in waiting.events] for waiting in group]
-
-
-class RateLimit:
-    """Fixed windows of one second, in this process."""
-
-    clock = staticmethod(time.monotonic)
-
-    def __init__(self) -> None:
-        self._window = 0
-        self._used: dict[str, int] = {}
-
-    def take(self, name: str, most: int) -> bool:
-        window = int(self.clock())
-        if window != self._window:
-            self._window, self._used = window, {}
-        self._used[name] = self._used.get(name, 0) + 1
-        return self._used[name] <= most
 
 
 class IntakeApp:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from cdp.api.errors import Refused
+from cdp.api.moments import read_moment
 from contacts.normalise import InvalidValue, normalise_email, normalise_identifier, normalise_phone
 from events.intake.reading import FORBIDDEN, MAX_KEY_VALUE, CheckedEvent
 from events.models.store import EventFlag
@@ -96,28 +97,6 @@ def lane_of(columns: dict[str, Any], key: str, lanes: int) -> int:
         return 0
     strongest = next((str(columns[name]) for name in STRENGTH if name in columns), key)
     return zlib.crc32(strongest.encode()) % lanes
-
-
-def read_moment(value: Any, zone: tzinfo) -> datetime | None:
-    """A claimed time: ISO 8601 text, without an offset in `zone`. None when unreadable or before the year 2000."""
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
-    head, dot, fraction = text.partition(".")
-    if dot:  # any number of fraction digits
-        digits = fraction[: len(fraction) - len(fraction.lstrip("0123456789"))]
-        text = f"{head}.{(digits + '000000')[:6]}{fraction[len(digits) :]}"
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:  # an offset beyond the first or last year
-        return None
-    return moment if 2000 <= moment.year < 9999 else None
 
 
 def times(event: CheckedEvent, *, now: datetime, zone: tzinfo) -> tuple[datetime, datetime | None, int]:

@@ -6,8 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from cdp.api.errors import Refused
+from cdp.api.moments import read_moment
 from contacts.normalise import InvalidValue, normalise_email, normalise_phone
-from events.intake.identity import read_moment
 from events.intake.reading import structure_text
 from events.services.registry import TypeInfo
 
