@@ -7,6 +7,8 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 CALENDAR = {
     "keep partitions": ("events.keep_partitions", crontab(hour="2", minute="10")),
     "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
+    "forget old bulk requests": ("contacts.forget_sessions", crontab(hour="2", minute="40")),
+    "forget request fingerprints": ("partners.forget_fingerprints", crontab(minute="*/10")),
 }
 
 

@@ -8,7 +8,7 @@ of the data (`HookError`).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Batch = TypeVar("Batch")
 
@@ -96,7 +96,25 @@ class PersonsErased:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class EventRequest:
+    """An event the product makes itself, about a contact; `params` hold what a template may read."""
+
+    type_key: str
+    key_value: str
+    contact_id: int
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRequested:
+    requests: Sequence[EventRequest]
+    actor: str
+    now: datetime
+
+
 contacts_changed: Hook[ContactsChanged] = Hook("contacts_changed")
 events_processed: Hook[EventsProcessed] = Hook("events_processed")
 persons_moved: Hook[PersonsMoved] = Hook("persons_moved")
 persons_erased: Hook[PersonsErased] = Hook("persons_erased")
+events_requested: Hook[EventsRequested] = Hook("events_requested")

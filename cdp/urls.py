@@ -1,10 +1,12 @@
 """The root of all addresses."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView
 
 from cdp import health
+from cdp.api.views import unknown_route
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -12,4 +14,9 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
+    path("", include("cdp.api.general")),
+    path("", include("contacts.urls")),
+    path("", include("events.urls")),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/", unknown_route),
 ]

@@ -45,8 +45,7 @@ class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
         if not term:
             return self
         if term.startswith("extid:"):
-            owner = models.Q(pk__in=_owners_of(term.removeprefix("extid:").strip()))
-            return self.filter(owner)
+            return self.filter(pk__in=_owners_of(term.removeprefix("extid:").strip()).values("person_id"))
         if term.startswith("id:"):
             digits = term.removeprefix("id:").strip()[:20]
             known = digits.isascii() and digits.isdigit() and int(digits) <= LARGEST_ID
@@ -54,7 +53,40 @@ class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
         exact = self._by_address(term)
         if exact is not None and exact.exists():
             return exact
-        pattern = term.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        return self._containing(term)
+
+    def owners_of(self, *external_ids: str) -> Any:
+        """Keys of these external ids; `person_id` is their owner."""
+        return _owners_of(*external_ids)
+
+    def matching(
+        self,
+        *,
+        external_id: str = "",
+        email: str = "",
+        sms: str = "",
+        firstname: str = "",
+        lastname: str = "",
+    ) -> Self:
+        """Contacts that fit every condition given: exact, but e-mail and names without case."""
+        found = self
+        if external_id:
+            found = found.filter(pk__in=_owners_of(external_id.replace("\0", "")).values("person_id"))
+        try:
+            if email:
+                found = found.filter(email_norm=normalise_email(email)[1])
+            if sms:
+                found = found.filter(phone=normalise_phone(sms).digits)
+        except InvalidValue:  # nobody has an address that is none
+            return self.none()
+        for column, value in (("first_name", firstname), ("last_name", lastname)):
+            if value:
+                found = found._containing(value).filter(**{f"{column}__iexact": value.replace("\0", "")})
+        return found
+
+    def _containing(self, text: str) -> Self:
+        """Contacts whose search text holds these characters (index `contact_search`)."""
+        pattern = text.replace("\0", "").replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
         text_of: Any = self.model.SEARCH_TEXT  # type: ignore[attr-defined]
         return self.alias(search_text=text_of).filter(search_text__ilike=f"%{pattern}%")
 
@@ -67,6 +99,5 @@ class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
             return None
 
 
-def _owners_of(external_id: str) -> Any:
-    keys = apps.get_model("contacts", "Key").objects
-    return keys.filter(kind="ext", value=external_id).values("person_id")
+def _owners_of(*external_ids: str) -> Any:
+    return apps.get_model("contacts", "Key").objects.filter(kind="ext", value__in=external_ids)

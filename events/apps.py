@@ -7,8 +7,11 @@ class EventsConfig(AppConfig):
     verbose_name = _("Activity")
 
     def ready(self) -> None:
+        from cdp.hooks import events_requested
         from contacts import persons
         from events import engines
+        from events.services.system import keep_requested
 
         persons.register(persons.PersonTable("events_event", keeps_origin=True))
+        events_requested.connect(keep_requested)
         engines.register_all()

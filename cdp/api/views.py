@@ -79,9 +79,6 @@ class ApiView(APIView):
         if settings.API_RATE_LIMITS and not limit.take(name, most):
             raise Refused(429, "rate", f"At most {most} requests a second")
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ARG002
-        return HttpResponse(b"", status=200)
-
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         if request.method == "OPTIONS":  # browsers ask before they show credentials
             reply: HttpResponseBase = HttpResponse(b"", status=200)

@@ -4,6 +4,7 @@ A null is an absent member; a lone value stands for a list of one; numbers come 
 string means "not given".
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -12,6 +13,8 @@ import msgspec
 
 from cdp.api.errors import Refused
 
+EVENT_KEY_FORBIDDEN = re.compile("[<>;’'\"`\\\\/|^?!,]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_INT = 2**63 - 1
 MAX_TEXT = 20_000
 
@@ -132,6 +135,19 @@ class JsonObject:
             read_integer(value, f"{self.at(name)}[{place}]") for place, value in enumerate(self.items(name))
         ]
         return list(dict.fromkeys(number for number in found if number is not None))
+
+
+def check_event_key(text: str, path: str, *, most: int, code: str) -> str:
+    """An event key or event type key (API document, 12.1).
+
+    Raises:
+        Refused: too long, or it holds one of the forbidden characters.
+    """
+    if len(text) > most:
+        raise refuse(path, f"must be at most {most} characters", code=code)
+    if EVENT_KEY_FORBIDDEN.search(text) or CONTROL.search(text):
+        raise refuse(path, "must not hold < > ; ’ ' \" ` \\ / | ^ ? ! , or control characters", code=code)
+    return text
 
 
 def as_list(value: Any) -> list[Any]:

@@ -39,7 +39,7 @@ def apply(item: ContactInput, person: Person, *, policy: Policy, now: datetime, 
         person.external_id = item.external_id
         change.changed.add("external_id")
     for name in WRITABLE:
-        if name in item.fields and item.fields[name] != person.values.get(name):
+        if name in item.fields and item.writes(name) and item.fields[name] != person.values.get(name):
             person.values[name] = item.fields[name]
             change.changed.add(name)
     for key, value in item.data.items():
@@ -58,19 +58,22 @@ def apply(item: ContactInput, person: Person, *, policy: Policy, now: datetime, 
 
 def _write_addresses(item: ContactInput, person: Person, policy: Policy, change: Change) -> None:
     may_replace = policy is not Policy.SUBSCRIBE
-    if (item.email_norm is not None or item.clear_email) and (may_replace or person.email_norm is None):
+    gives_email = (item.email_norm is not None or item.clear_email) and item.writes("email")
+    is_key = policy is Policy.BULK and item.email_norm == person.email_norm  # what matched keeps its spelling
+    if gives_email and not is_key and (may_replace or person.email_norm is None):
         if item.email_norm != person.email_norm and person.email_norm is not None:
             change.formerly.append(("email", person.email_norm))
         if (item.email_norm, item.email) != (person.email_norm, person.email):
             person.email, person.email_norm = item.email, item.email_norm
             change.changed.add("email")
-    if (item.phone is not None or item.clear_phone) and (may_replace or person.phone is None):
+    gives_phone = (item.phone is not None or item.clear_phone) and item.writes("phone")
+    if gives_phone and (may_replace or person.phone is None):
         if item.phone != person.phone and person.phone is not None:
             change.formerly.append(("phone", person.phone))
         if item.phone != person.phone:
             person.phone = item.phone
             change.changed.add("phone")
-    if item.contact_key is not None and item.contact_key != person.contact_key:
+    if item.contact_key is not None and item.writes("contact_key") and item.contact_key != person.contact_key:
         if person.contact_key is not None:
             change.formerly.append(("key", person.contact_key))
         person.contact_key = item.contact_key

@@ -40,7 +40,8 @@ class ContactInput:
 
     In `fields` and `data`, None clears. `dedupe` (BULK only) names kinds in order: email, phone, id, external_id,
     mobile, web, field:<id>. `as_visitor` (EVENT only): when nobody is found, keep the
-    identifiers on a visitor. `source_detail` overrides the batch's.
+    identifiers on a visitor. `source_detail` overrides the batch's. `only` names what may be written to a contact that
+    exists already (columns, email, phone, contact_key); None means everything given.
     """
 
     contact_id: int | None = None
@@ -62,6 +63,11 @@ class ContactInput:
     replace_tokens: tuple[str, ...] = ()
     as_visitor: bool = False
     source_detail: str | None = None
+    only: frozenset[str] | None = None
+
+    def writes(self, name: str) -> bool:
+        """Whether this input may write `name` to a contact that exists."""
+        return self.only is None or name in self.only
 
     def owned_keys(self) -> list[tuple[str, str]]:
         """Identifiers with one owner, as (kind, value)."""

@@ -44,7 +44,7 @@ def restores(item: ContactInput, policy: Policy) -> bool:
 
 def decide(item: ContactInput, policy: Policy, known: Known) -> Decision:
     """Resolve one input against what is known (contacts spec 3.3, steps 1 to 3)."""
-    decision = _by_explicit_id(item, known) or _by_external_id(item, policy, known)
+    decision = _by_explicit_id(item, policy, known) or _by_external_id(item, policy, known)
     if decision is None:
         decision = _by_descending_strength(item, policy, known)
     if decision.failure is None:
@@ -52,7 +52,7 @@ def decide(item: ContactInput, policy: Policy, known: Known) -> Decision:
     return decision
 
 
-def _by_explicit_id(item: ContactInput, known: Known) -> Decision | None:
+def _by_explicit_id(item: ContactInput, policy: Policy, known: Known) -> Decision | None:
     if item.contact_id is None:
         return None
     person = known.people.get(item.contact_id)
@@ -66,6 +66,8 @@ def _by_explicit_id(item: ContactInput, known: Known) -> Decision | None:
         if person.external_id is not None:
             message = "externalCustomerId of a contact cannot be changed"
             return Decision(failure=("failed", "external_id_immutable", message))
+    if person.state == "deleted" and not restores(item, policy):
+        return Decision(failure=("skipped", "deleted_skipped", "the contact is deleted"))
     return Decision(target=person.id, restore=person.state == "deleted", matched_by="id")
 
 
@@ -92,7 +94,9 @@ def _by_descending_strength(item: ContactInput, policy: Policy, known: Known) ->
 def _kinds(item: ContactInput, policy: Policy) -> Iterable[str]:
     if policy is not Policy.BULK:
         return DESCENDING
-    return [kind for kind in item.dedupe or () if kind not in ("id", "external_id")]
+    if item.dedupe is None:  # the chosen field is empty: any other identifier will do
+        return DESCENDING
+    return [kind for kind in item.dedupe if kind not in ("id", "external_id")]
 
 
 def _candidates(item: ContactInput, kind: str, known: Known) -> list[Person]:

@@ -134,7 +134,7 @@ class _Batch:
             person.updated_at = self.now
             change.changed.add("state")
         claims = plan.claim(item, locked, index, person, self.policy)
-        if self.policy is Policy.SUBSCRIBE:
+        if self.policy is Policy.SUBSCRIBE or item.only is not None:
             plan.forget_untaken(item, locked, person)
         plan.attach.extend((visitor, person.id) for visitor in decision.attach)
         if change.changed:

@@ -22,6 +22,7 @@ from cdp.api.errors import Refused, error_reply
 from cdp.api.limits import RateLimit
 from events.intake.accept import Verdict, accept_many
 from events.intake.reading import MAX_BATCH_BODY, CheckedEvent, read_batch, read_single
+from events.intake.replies import batch_reply
 from partners.services import Principal, authenticate, cached_principal
 
 log = structlog.get_logger(__name__)
@@ -204,14 +205,7 @@ class IntakeApp:
 
     async def _batch(self, body: bytes, principal: Principal) -> Reply:
         verdicts = await self.writer.accept(read_batch(body), actor=principal.name, source="batch")
-        counts = {
-            status: sum(v.status == status for v in verdicts)
-            for status in ("accepted", "duplicate", "rejected")
-        }
-        reply = {
-            "accepted": counts["accepted"], "duplicates": counts["duplicate"], "rejected": counts["rejected"],
-            "items": [_item(place, verdict) for place, verdict in enumerate(verdicts)],
-        }  # fmt: skip
+        reply = batch_reply(verdicts)
         return 200, [(b"content-type", b"application/json;charset=UTF-8")], msgspec.json.encode(reply)
 
     async def _principal(self, header: str) -> Principal:
@@ -247,17 +241,6 @@ def _any_waits(ids: Sequence[int]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT 1 FROM events_inboxevent WHERE id = ANY(%s))", [list(ids)])
         return bool(cursor.fetchone()[0])
-
-
-def _item(place: int, verdict: Verdict) -> dict[str, Any]:
-    item: dict[str, Any] = {"i": place, "status": verdict.status}
-    if verdict.refusal is not None:
-        return item | {
-            "code": verdict.refusal.code,
-            "path": verdict.refusal.path,
-            "message": verdict.refusal.message,
-        }
-    return item | {"eventId": verdict.event_id}
 
 
 def _check_media_type(header: str) -> None:

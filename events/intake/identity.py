@@ -7,8 +7,9 @@ from typing import Any
 
 from cdp.api.errors import Refused
 from cdp.api.moments import read_moment
+from cdp.api.wire import EVENT_KEY_FORBIDDEN
 from contacts.normalise import InvalidValue, normalise_email, normalise_identifier, normalise_phone
-from events.intake.reading import FORBIDDEN, MAX_KEY_VALUE, CheckedEvent
+from events.intake.reading import MAX_KEY_VALUE, CheckedEvent
 from events.models.store import EventFlag
 
 # Parameter names compared without case → identity column, strongest first (also the order of the fallback key).
@@ -69,7 +70,7 @@ def identity_columns(event: CheckedEvent, rules: AccountRules) -> tuple[dict[str
             path="params",
         )  # fmt: skip
     if event.key_value is None:
-        key = FORBIDDEN.sub("", key)[:MAX_KEY_VALUE]
+        key = EVENT_KEY_FORBIDDEN.sub("", key)[:MAX_KEY_VALUE]
     return columns, key
 
 

@@ -5,13 +5,13 @@ again slowly, to understand it or to say exactly what is wrong.
 """
 
 import json
-import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
 from cdp.api.errors import Refused
+from cdp.api.wire import CONTROL, check_event_key
 
 MAX_BODY = 20 * 1024
 MAX_BATCH_BODY = 1024 * 1024
@@ -21,8 +21,6 @@ MAX_PARAMS = 300
 MAX_TYPE_KEY = 100
 MAX_KEY_VALUE = 300
 MAX_PARAM_NAME = 100
-FORBIDDEN = re.compile("[<>;’'\"`\\\\/|^?!,]")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # PostgreSQL numeric: 131072 digits before the point, 16383 after (documentation, 8.1.2).
 MOST_DIGITS_BEFORE, MOST_DIGITS_AFTER = 131_000, 16_000
 
@@ -137,13 +135,7 @@ def _key(value: Any, name: str, most: int, *, code: str) -> str | None:
     text = _scalar_text(value, name).strip()
     if not text:
         return None
-    if len(text) > most:
-        raise Refused(400, code, f"must be at most {most} characters", path=name)
-    if FORBIDDEN.search(text) or CONTROL.search(text):
-        raise Refused(
-            400, code, "must not hold < > ; ’ ' \" ` \\ / | ^ ? ! , or control characters", path=name
-        )
-    return text
+    return check_event_key(text, name, most=most, code=code)
 
 
 def _scalar_text(value: Any, name: str) -> str:

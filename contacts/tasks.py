@@ -1,0 +1,12 @@
+"""What the calendar calls."""
+
+from datetime import UTC, datetime
+
+from celery import shared_task
+
+from contacts.services.bulk import forget_sessions
+
+
+@shared_task(name="contacts.forget_sessions")
+def forget_old_sessions() -> None:
+    forget_sessions(now=datetime.now(UTC))
