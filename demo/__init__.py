@@ -1,0 +1,1 @@
+"""A made-up shop: what a new installation shows before it has data of its own."""
