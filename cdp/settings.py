@@ -46,7 +46,6 @@ INSTALLED_APPS = [
     "partners",
     "contacts",
     "events",
-    "demo",
 ]
 
 MIDDLEWARE = [
@@ -180,7 +179,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
-    "APPEND_COMPONENTS": {"securitySchemes": {"key": {"type": "http", "scheme": "basic"}}},
-    "SECURITY": [{"key": []}],
+    "SERVE_PUBLIC": True,
+    "PREPROCESSING_HOOKS": ["cdp.api.schema.strip_slashes"],
 }
 EVENT_LANES = env.integer("CDP_EVENT_LANES", 1, least=1, most=64)

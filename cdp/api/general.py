@@ -1,8 +1,8 @@
 """General methods of the API: the version and the account (API document, 8)."""
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 
 import cdp
@@ -15,10 +15,21 @@ from cdp.models import Account
 PROTOCOL_VERSION = "1.0"
 
 
+class Version(serializers.Serializer):
+    version = serializers.CharField()
+    protocolVersion = serializers.CharField()
+
+
+class AccountInfo(serializers.Serializer):
+    orgId = serializers.IntegerField()
+    userEmail = serializers.EmailField()
+    organisationName = serializers.CharField()
+
+
 class VersionView(ApiView):
     groups = {"GET": (Group.GENERAL,)}
 
-    @extend_schema(summary="Version of the product and of the protocol", responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="Version of the product and of the protocol", responses=Version)
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
         return json_reply({"version": cdp.__version__, "protocolVersion": PROTOCOL_VERSION})
 
@@ -26,7 +37,7 @@ class VersionView(ApiView):
 class AccountInfoView(ApiView):
     groups = {"GET": (Group.GENERAL,)}
 
-    @extend_schema(summary="The organisation the key belongs to", responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="The organisation the key belongs to", responses=AccountInfo)
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
         account = Account.objects.get(pk=1)
         return json_reply(

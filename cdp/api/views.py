@@ -70,7 +70,12 @@ class ApiView(APIView):
         self._check_rate(request)
 
     def http_method_names_served(self) -> list[str]:
-        return [name for name in self.http_method_names if name != "head" and hasattr(self, name)]
+        return [name for name in ("get", "post", "put", "delete") if hasattr(self, name)]
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None: `Allow` goes with a 405 only, and nothing here varies by `Accept`."""
+        return {}
 
     def _check_rate(self, request: Request) -> None:
         most = self.limits.get(request.method or "", LIMIT_PER_SECOND)

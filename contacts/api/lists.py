@@ -17,6 +17,7 @@ from cdp.api.rights import Group
 from cdp.api.views import ApiView
 from cdp.api.wire import JsonObject, refuse
 from cdp.models import Account
+from contacts.api import shapes
 from contacts.field_types import WIRE_NAMES
 from contacts.models import (
     Contact,
@@ -47,7 +48,7 @@ class GroupsView(ApiView):
     groups = {"GET": (Group.READ_CONTACTS,)}
 
     @extend_schema(
-        summary="Segments", responses=OpenApiTypes.OBJECT, parameters=[OpenApiParameter("name"), *PAGING]
+        summary="Segments", responses=shapes.Group(many=True), parameters=[OpenApiParameter("name"), *PAGING]
     )
     def get(self, request: Request) -> HttpResponse:
         rows = ContactList.objects.order_by("pk")
@@ -63,7 +64,7 @@ class GroupContactsView(ApiView):
 
     @extend_schema(
         summary="Contacts of a segment",
-        responses=OpenApiTypes.OBJECT,
+        responses=shapes.Contact(many=True),
         parameters=[*PAGING, OpenApiParameter("orderByTs", bool), OpenApiParameter("asc", bool)],
     )
     def get(self, request: Request, id: str) -> HttpResponse:
@@ -86,7 +87,7 @@ class GroupContactsView(ApiView):
 class AttachView(ApiView):
     groups = {"POST": (Group.WRITE_CONTACTS,)}
 
-    @extend_schema(summary="Add contacts to a list", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.STR)
+    @extend_schema(summary="Add contacts to a list", request=shapes.ListContacts, responses=OpenApiTypes.STR)
     def post(self, request: Request, id: str) -> HttpResponse:
         found = find_list(id)
         ids = read_ids(self.json_object(request))
@@ -100,7 +101,7 @@ class DetachView(ApiView):
     groups = {"POST": (Group.WRITE_CONTACTS,)}
 
     @extend_schema(
-        summary="Remove contacts from a list; with no ids, everybody", request=OpenApiTypes.OBJECT,
+        summary="Remove contacts from a list; with no ids, everybody", request=shapes.ListContacts,
         responses=OpenApiTypes.STR,
     )  # fmt: skip
     def post(self, request: Request, id: str) -> HttpResponse:
@@ -130,7 +131,7 @@ def read_ids(body: JsonObject) -> list[int] | None:
 class SubscriptionsView(ApiView):
     groups = {"GET": (Group.GENERAL,)}
 
-    @extend_schema(summary="Subscription categories of the account", responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="Subscription categories of the account", responses=shapes.Category(many=True))
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
         zone = zone_of(Account.objects.get(pk=1).time_zone)
         rows = SubscriptionCategory.objects.order_by("pk").annotate(members=Count("list__members"))
@@ -149,7 +150,7 @@ class SubscriptionsView(ApiView):
 class AddressBooksView(ApiView):
     groups = {"GET": (Group.GENERAL,)}
 
-    @extend_schema(summary="The catalogue of additional fields", responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="The catalogue of additional fields", responses=shapes.AddressBooks)
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
         account = Account.objects.get(pk=1)
         groups = []
@@ -168,7 +169,7 @@ class AddressBooksView(ApiView):
 class AdditionalFieldsView(ApiView):
     groups = {"GET": (Group.FULL_ONLY,)}
 
-    @extend_schema(summary="Additional fields, flat", responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="Additional fields, flat", responses=shapes.AdditionalField(many=True))
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
         return json_reply([write_field(field) for field in ContactField.objects.all()])
 

@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
@@ -19,6 +18,7 @@ from cdp.api.rights import Group
 from cdp.api.views import ApiView
 from cdp.api.wire import MAX_INT, query_list, refuse
 from cdp.models import Account
+from contacts.api import shapes
 from contacts.api.single import actor_of, guard
 from contacts.models import Contact, ContactField, ImportSession, ImportState
 from contacts.services.bulk import open_session, read_bulk
@@ -34,7 +34,7 @@ class ContactsView(ApiView):
 
     @extend_schema(
         summary="Search contacts",
-        responses=OpenApiTypes.OBJECT,
+        responses=shapes.Contact(many=True),
         parameters=[
             OpenApiParameter(name)
             for name in (*CONDITIONS, "externalCustomerId", "startindex", "maxrows", "sortBy")
@@ -57,7 +57,7 @@ class ContactsView(ApiView):
         return json_reply(found, total=rows.count())
 
     @extend_schema(
-        summary="Add or update many contacts", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT
+        summary="Add or update many contacts", request=shapes.BulkRequest, responses=shapes.BulkReply
     )
     def post(self, request: Request) -> HttpResponse:
         """Answers at once with a session; the work is done in the background."""
@@ -77,7 +77,7 @@ class ContactsView(ApiView):
 class ImportStatusView(ApiView):
     groups = {"GET": (Group.WRITE_CONTACTS,)}
 
-    @extend_schema(summary="Progress of a bulk request", responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="Progress of a bulk request", responses=shapes.ImportStatus)
     def get(self, request: Request, session_id: str) -> HttpResponse:  # noqa: ARG002
         try:
             session = ImportSession.objects.filter(pk=uuid.UUID(session_id)).first()
@@ -103,7 +103,7 @@ class ContactEmailsView(ApiView):
 
     @extend_schema(
         summary="E-mails of contacts",
-        responses=OpenApiTypes.OBJECT,
+        responses=shapes.ContactEmails,
         parameters=[OpenApiParameter("ids", required=True)],
     )
     def get(self, request: Request) -> HttpResponse:

@@ -15,6 +15,7 @@ from cdp.api.rights import Group
 from cdp.api.views import ApiView
 from cdp.api.wire import MAX_INT, JsonObject, check_event_key, refuse
 from cdp.models import Account
+from contacts.api import shapes
 from contacts.models import Contact, ContactField, ContactState
 from contacts.services.doors import add_contact, put_contact, subscribe_contact
 from contacts.services.lifecycle import delete_contacts, erase_contacts
@@ -56,9 +57,7 @@ class ContactView(ApiView):
     groups = {"POST": WRITE, "DELETE": WRITE}
     limits = {"POST": PER_SECOND}
 
-    @extend_schema(
-        summary="Add or update a contact", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT
-    )
+    @extend_schema(summary="Add or update a contact", request=shapes.Contact, responses=shapes.ContactId)
     def post(self, request: Request) -> HttpResponse:
         now = datetime.now(UTC)
         wire = read_contact(self.json_object(request), Catalogue.load())
@@ -100,7 +99,7 @@ class ContactByIdView(ApiView):
     groups = {"GET": READ, "PUT": WRITE, "DELETE": WRITE}
     limits = {"PUT": PER_SECOND}
 
-    @extend_schema(summary="One contact", responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="One contact", responses=shapes.Contact)
     def get(self, request: Request, id: str) -> HttpResponse:  # noqa: ARG002
         row = Contact.objects.active().filter(pk=readable_id(id)).first()
         if row is None:
@@ -110,7 +109,7 @@ class ContactByIdView(ApiView):
         [contact] = write_contacts([row], zone_name=zone, fields=fields, with_groups=True)
         return json_reply(contact)
 
-    @extend_schema(summary="Update a contact", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.STR)
+    @extend_schema(summary="Update a contact", request=shapes.Contact, responses=OpenApiTypes.STR)
     def put(self, request: Request, id: str) -> HttpResponse:
         now = datetime.now(UTC)
         wire = read_contact(self.json_object(request), Catalogue.load())
@@ -131,7 +130,9 @@ class ContactByIdView(ApiView):
 class ContactSubscriptionsView(ApiView):
     groups = {"GET": READ, "PUT": WRITE}
 
-    @extend_schema(summary="Subscription categories of a contact", responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        summary="Subscription categories of a contact", responses=shapes.ContactCategory(many=True)
+    )
     def get(self, request: Request, id: str) -> HttpResponse:  # noqa: ARG002
         contact_id = self._existing(id)
         return json_reply(
@@ -142,7 +143,7 @@ class ContactSubscriptionsView(ApiView):
         )
 
     @extend_schema(
-        summary="Set the categories of a contact", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.STR
+        summary="Set the categories of a contact", request=shapes.CategoryKeys, responses=OpenApiTypes.STR
     )
     def put(self, request: Request, id: str) -> HttpResponse:
         contact_id = self._existing(id)
@@ -165,7 +166,9 @@ class SubscribeView(ApiView):
     groups = {"POST": WRITE}
     limits = {"POST": PER_SECOND}
 
-    @extend_schema(summary="Subscribe a contact", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        summary="Subscribe a contact", request=shapes.SubscribeRequest, responses=shapes.SubscribeReply
+    )
     def post(self, request: Request) -> HttpResponse:
         now = datetime.now(UTC)
         body = self.json_object(request)

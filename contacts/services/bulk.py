@@ -152,7 +152,8 @@ def _read_one(sent: Any, path: str, request: BulkRequest, catalogue: Catalogue) 
     _check_depth(sent, path)
     wire = read_contact(body, catalogue)
     wire.item.dedupe = _kinds(body, wire.item, request)
-    if not wire.is_addressable and wire.item.contact_id is None:
+    by_field = any(kind.startswith("field:") for kind in wire.item.dedupe or ())
+    if not (wire.is_addressable or by_field) and wire.item.contact_id is None:
         raise refuse(path, "needs a channel or externalCustomerId", code="no_identifier")
     wire.item.restore_deleted = request.restore_deleted
     _limit_writes(wire.item, request)
@@ -253,7 +254,8 @@ def work_session(session: ImportSession, *, now: datetime) -> int:
 
 
 def _was_asked(item: ContactInput) -> bool:
-    return bool(item.owned_keys() or item.addresses() or item.contact_id)
+    """False for the placeholder of a contact that could not be read, which is counted already."""
+    return item.dedupe is not None or bool(item.owned_keys() or item.addresses() or item.contact_id)
 
 
 def _advance(session: ImportSession, *, is_done: bool, now: datetime) -> None:

@@ -124,6 +124,10 @@ class _Batch:
             plan.unused(item, locked, index)
             result, code, message = decision.failure
             return Outcome(decision.target, result, code, message)
+        if decision.target is None and not (item.owned_keys() or item.addresses()):
+            return Outcome(
+                None, "failed", "no_identifier", "nobody has this value, and no identifier is given"
+            )
         status_before = locked.statuses.get(("email", item.email_norm or ""), "")
         if decision.target is None:
             return self._plan_new(item, decision, locked, index, plan, status_before)

@@ -1,0 +1,185 @@
+"""The rules that hold on every route: addresses, credentials, bodies, errors, CORS (API document, 2, 3, 5, 6)."""
+
+import json
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from partners.models import ApiKey
+from partners.services import cache
+from tests.api.conftest import Api
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_works(api):
+    reply = api.get("version")
+    assert reply.status_code == 200
+    assert reply["Content-Type"] == "application/json;charset=UTF-8"
+    assert set(reply.json()) == {"version", "protocolVersion"}
+    assert all(isinstance(value, str) for value in reply.json().values())
+
+
+@pytest.mark.parametrize(
+    "path", ["version", "version/", "v2/version", "v2/version/", "version?", "account/info/"]
+)
+def test_a_trailing_slash_and_an_empty_query_change_nothing(api, path):
+    assert api.get(path).status_code == 200
+
+
+def test_post_with_a_slash_is_answered_directly(api):
+    assert api.post("contact/", {"channels": [{"type": "email", "value": "a@b.com"}]}).json()["id"] > 0
+
+
+def test_account_info(api):
+    found = api.get("account/info").json()
+    assert found["orgId"] == 1
+    assert "@" in found["userEmail"]
+    assert found["organisationName"]
+
+
+@pytest.mark.parametrize("user", ["", "user", "any@example.com"])
+def test_any_user_name_goes_with_a_key(api, user):
+    other = Api("", user)
+    other.header = api.header if not user else other.header
+    assert other.get("version").status_code == (200 if not user else 401)
+
+
+@pytest.mark.parametrize("header", ["", "Basic", "Basic !!!", "Bearer x", "Basic " + "QQ=="])
+def test_wrong_credentials(db, header):
+    reply = Client().get("/api/v1/contacts", HTTP_AUTHORIZATION=header)
+    assert reply.status_code == 401
+    assert reply["WWW-Authenticate"] == 'Basic realm="Yespo"'
+    body = reply.json()
+    assert (body["status"], body["error"], body["path"]) == (401, "Unauthorized", "/api/v1/contacts")
+
+
+def test_a_disabled_key_is_refused(api):
+    ApiKey.objects.update(is_enabled=False)
+    cache.clear()
+    assert api.get("version").status_code == 401
+
+
+def test_login_and_password_of_a_colleague(db):
+    get_user_model().objects.create_user("olha@example.com", password="Long-enough-1", is_staff=True)
+    assert Api("Long-enough-1", "olha@example.com").get("account/info").status_code == 200
+    assert Api("wrong", "olha@example.com").get("account/info").status_code == 401
+
+
+RIGHTS = {
+    "full": (200, 200, 200),
+    "events": (200, 403, 403),
+    "events_contacts_write": (200, 403, 200),
+    "events_contacts": (200, 200, 200),
+    "messages": (200, 403, 403),
+}
+
+
+@pytest.mark.parametrize(("right", "expected"), RIGHTS.items())
+def test_each_right_opens_its_groups(api_with, right, expected):
+    key = api_with(right)
+    body = {"channels": [{"type": "email", "value": "a@b.com"}]}
+    found = (key.get("account/info"), key.get("contacts"), key.post("contact", body))
+    assert tuple(reply.status_code for reply in found) == expected
+    refused = [reply for reply in found if reply.status_code == 403]
+    assert all(reply.json()["status"] == 403 for reply in refused)
+
+
+def test_an_unknown_route(api):
+    reply = api.get("nothing/here")
+    assert reply.status_code == 404
+    assert reply.json()["status"] == 404
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_wrong_method_names_the_right_ones(api, method):
+    reply = api.call(method, "contacts")
+    assert reply.status_code == 405
+    assert reply["Allow"] == "GET, POST"
+    assert reply.json()["status"] == 405
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml"])
+def test_another_media_type(api, kind):
+    reply = api.post("contact", "a=b", content_type=kind)
+    assert reply.status_code == 415
+    assert reply.json()["status"] == 415
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "application/json", "application/json; charset=UTF-8", "APPLICATION/JSON"]
+)
+def test_media_types_that_are_taken(api, kind):
+    body = json.dumps({"channels": [{"type": "email", "value": "a@b.com"}]})
+    assert api.post("contact", body, content_type=kind).status_code == 200
+
+
+def test_another_charset(api):
+    body = json.dumps({"firstName": "Олена", "externalCustomerId": "7"}, ensure_ascii=False).encode("cp1251")
+    made = api.post("contact", body, content_type="application/json; charset=windows-1251").json()["id"]
+    assert api.get(f"contact/{made}").json()["firstName"] == "Олена"
+
+
+@pytest.mark.parametrize(
+    "body", ["{", "{]", '{"a":', b"\xff\xfe", '{"firstName": "\\ud800"}', "[" * 5000, '{"a": 1e999999999999999999999}']
+)  # fmt: skip
+def test_malformed_json(api, body):
+    reply = api.post("contact", body)
+    assert reply.status_code == 400
+    assert reply["Content-Type"] == "text/plain;charset=UTF-8"
+    assert "JSON" in reply.text
+
+
+@pytest.mark.parametrize("body", ["[]", '"x"', "5"])
+def test_a_body_that_is_no_object(api, body):
+    reply = api.post("contact", body)
+    assert reply.status_code == 400
+    assert "must be a JSON object" in reply.text
+
+
+def test_get_ignores_its_body(api):
+    assert api.call("GET", "contacts", "[]").status_code == 200
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/plain", "application/xml", "*/*", "nonsense"])
+def test_accept_never_matters(api, accept):
+    assert api.get("version", HTTP_ACCEPT=accept).status_code == 200
+
+
+def test_browsers_may_ask_first_and_every_reply_has_the_headers(api):
+    asked = Client().options("/api/v1/contact")
+    assert asked.status_code == 200
+    for reply in (asked, api.get("version"), api.get("nothing"), api.post("contact", "{")):
+        assert reply["Access-Control-Allow-Methods"] == "POST, GET, PUT, OPTIONS, DELETE"
+        assert "Authorization" in reply["Access-Control-Allow-Headers"]
+
+
+def test_gzip_when_asked_for(api):
+    for place in range(20):
+        api.post(
+            "contact", {"externalCustomerId": f"c{place}", "firstName": "Olena", "lastName": "Kovalenko"}
+        )
+    assert api.get("contacts", HTTP_ACCEPT_ENCODING="gzip")["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in api.get("contacts")
+
+
+def test_a_rate_limit_answers_429(api, settings, monkeypatch):
+    from cdp.api import limits
+
+    settings.API_RATE_LIMITS = True
+    monkeypatch.setattr(limits.RateLimit, "clock", staticmethod(lambda: 5.0))
+    replies = [api.get("version") for _ in range(101)]
+    assert [reply.status_code for reply in replies[:100]] == [200] * 100
+    assert replies[100].status_code == 429
+    assert replies[100]["Retry-After"] == "1"
+
+
+def test_a_fault_of_ours_says_so_and_tells_nothing(api, monkeypatch):
+    from contacts.api import single
+
+    monkeypatch.setattr(single, "add_contact", lambda *_, **__: 1 / 0)
+    reply = api.post("contact", {"externalCustomerId": "1"})
+    assert reply.status_code == 500
+    assert reply.json()["status"] == 500
+    assert "division" not in reply.text
