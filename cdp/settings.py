@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "partners",
     "contacts",
     "events",
+    "demo",
 ]
 
 MIDDLEWARE = [
