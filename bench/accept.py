@@ -14,6 +14,7 @@ from pathlib import Path
 from django.db import connection
 
 from bench.rounds import Result, measure
+from cdp.management.commands.serve import server as server_command
 from partners.services import create_api_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +46,7 @@ def run(*, rounds: int, size: str) -> list[Result]:
 
 @contextmanager
 def served(application: str) -> Iterator[int]:
-    """Serve an ASGI application by granian as `manage.py serve` does, on a free port."""
+    """Serve an ASGI application as `manage.py serve` does, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -54,10 +55,7 @@ def served(application: str) -> Iterator[int]:
     url = f"postgres://{login}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
     environment = os.environ | {"DATABASE_URL": url, "API_RATE_LIMITS": "0", "PYTHONPATH": str(ROOT)}
     environment.setdefault("CDP_SECRET_KEY", "only-for-benchmarks-" + "x" * 40)
-    command = [
-        sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--no-access-log", "--log-level", "warning",
-        "--host", "127.0.0.1", "--port", str(port), application,
-    ]  # fmt: skip
+    command = server_command(application, host="127.0.0.1", port=port)
     server = subprocess.Popen(command, env=environment, cwd=ROOT)
     try:
         for _ in range(300):

@@ -22,6 +22,16 @@ ROLE = os.environ.get("CDP_ROLE", "all")
 
 intake = IntakeApp()
 web = WSGIMiddleware(cast(Any, django), workers=WEB_THREADS)
+
+
+class Spelt(bytes):
+    """A header name that keeps its capitals: a client of the modelled API reads it by its exact spelling."""
+
+    def lower(self) -> bytes:
+        return self
+
+
+SPELT = {b"totalcount": Spelt(b"TotalCount")}
 in_flight: set[int] = set()  # requests that a thread of `web` works on
 
 
@@ -39,7 +49,7 @@ async def application(
         async def read() -> Any:  # the middleware asks for coroutines, the server gives other awaitables
             return await receive()
 
-        write = counted("web", send)
+        write = spelling(counted("web", send))
         in_flight.add(id(scope))
         try:
             await web(scope, read, write)
@@ -48,6 +58,17 @@ async def application(
     elif scope["type"] == "http":
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
+
+
+def spelling(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    """`send` with the spelling of the headers in `SPELT` restored; gateways and servers write names in small letters."""
+
+    async def write(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [(SPELT.get(name, name), value) for name, value in message["headers"]]
+        await send(message)
+
+    return write
 
 
 async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:

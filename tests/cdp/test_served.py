@@ -1,6 +1,8 @@
 """The real server in front of the ASGI root: forms reach Django, events reach the inbox."""
 
+import base64
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -59,3 +61,28 @@ def test_a_person_signs_in_and_an_event_is_accepted(address):
         reply = client.post("/api/v2/event/", json=event, auth=("any", key))
         assert (reply.status_code, reply.content, reply.headers["x-event-status"]) == (200, b"", "accepted")
     assert str(InboxEvent.objects.get().event_id) == reply.headers["x-event-id"]
+
+
+def test_replies_go_out_as_recorded(address):
+    _, key = create_api_key(name="shop", rights=["full"], now=datetime.now(UTC))
+    login = base64.b64encode(f":{key}".encode()).decode()
+    port = int(address.rpartition(":")[2])
+
+    def raw(method: str, path: str, body: bytes = b"") -> bytes:
+        lines = [f"{method} /api/{path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Basic {login}"]
+        lines += ["Connection: close", "Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
+        with socket.create_connection(("127.0.0.1", port)) as wire:
+            wire.sendall("\r\n".join(lines).encode() + body)
+            return b"".join(iter(lambda: wire.recv(65536), b""))
+
+    assert b"\r\nTotalCount: 0\r\n" in raw("GET", "v1/contacts", b"[]")
+    event = raw("POST", "v1/event", b'{"eventTypeKey":"seen","keyValue":"k","params":[]}')
+    assert event.startswith(b"HTTP/1.1 200 ")
+    assert event.endswith(b"\r\n\r\n")
+    assert b"content-length: 0\r\n" in event.lower()
+    assert b"content-type" not in event.lower()
+    made = raw("POST", "v1/contact/", b'{"externalCustomerId":"7"}')
+    assert b"content-type: application/json;charset=utf-8" in made.lower()
+    gone = raw("DELETE", "v1/contact", b'{"externalCustomerId":"7"}')
+    assert gone.startswith(b"HTTP/1.1 200 ")
+    assert b"content-type" not in gone.lower()

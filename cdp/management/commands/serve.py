@@ -10,6 +10,15 @@ from django.core.management.base import BaseCommand
 ROLES = ("all", "intake", "web")
 
 
+def server(application: str, *, host: str, port: int) -> list[str]:
+    """The command that serves an ASGI application as the product's."""
+    return [
+        sys.executable, "-m", "uvicorn", application, "--host", host, "--port", str(port), "--loop", "uvloop",
+        "--http", "httptools", "--ws", "none", "--no-access-log", "--no-server-header", "--log-level", "warning",
+        "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "10",
+    ]  # fmt: skip
+
+
 class Command(BaseCommand):
     help = "Serves the API and the admin. --role intake serves only the hot API routes, web everything else."
 
@@ -23,9 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         command = [
-            sys.executable, "-m", "granian", "cdp.asgi:application", "--interface", "asgi", "--loop", "uvloop",
-            "--host", options["host"], "--port", str(options["port"]), "--workers", str(options["workers"]),
-            "--http", "1", "--no-ws", "--log-level", "warning", "--workers-kill-timeout", "10",
+            *server("cdp.asgi:application", host=options["host"], port=options["port"]),
+            "--workers", str(options["workers"]),
         ]  # fmt: skip
         os.environ["CDP_ROLE"] = options["role"]
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
