@@ -70,7 +70,13 @@ def test_replies_go_out_as_recorded(address):
 
     def raw(method: str, path: str, body: bytes = b"") -> bytes:
         lines = [f"{method} /api/{path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Basic {login}"]
-        lines += ["Connection: close", "Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
+        lines += [
+            "Connection: close",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "",
+            "",
+        ]
         with socket.create_connection(("127.0.0.1", port)) as wire:
             wire.sendall("\r\n".join(lines).encode() + body)
             return b"".join(iter(lambda: wire.recv(65536), b""))
