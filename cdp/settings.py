@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_celery_beat",
     "django_filters",
+    "django_vite",
     "rest_framework",
     "drf_spectacular",
     "partners",
@@ -113,6 +114,9 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
+STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.is_dir() else []
+DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": FRONTEND_DIST / "manifest.json"}}
 WHITENOISE_MANIFEST_STRICT = False  # a page without a collected file is better than no page
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

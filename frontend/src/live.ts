@@ -1,0 +1,50 @@
+// Parts with `data-live="address"`: fetched again every `data-every` milliseconds while the page is seen and the part is
+// neither paused nor under the pointer. The reply is a fragment of HTML of our own server.
+
+const LONGEST_PAUSE = 30_000;
+
+export function watchLiveParts(): void {
+  document.querySelectorAll<HTMLElement>("[data-live]").forEach(follow);
+}
+
+function follow(part: HTMLElement): void {
+  const address = part.dataset["live"] ?? "";
+  const every = Number(part.dataset["every"] ?? "1000");
+  const button = document.querySelector<HTMLButtonElement>(`[data-pause="${part.id}"]`);
+  let pause = every;
+  const isPaused = () => part.classList.contains("is-paused");
+
+  button?.addEventListener("click", () => {
+    const paused = part.classList.toggle("is-paused");
+    button.setAttribute("aria-pressed", String(paused));
+  });
+
+  async function refresh(): Promise<void> {
+    if (document.hidden || isPaused() || part.matches(":hover, :focus-within") || hasSelection(part)) {
+      return;
+    }
+    const reply = await fetch(address, { credentials: "same-origin", headers: { "X-Requested-With": "fetch" } });
+    if (!reply.ok) throw new Error(String(reply.status));
+    const open = Array.from(part.querySelectorAll("details[open][id]"), (row) => row.id);
+    part.innerHTML = await reply.text();
+    open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    part.dataset["state"] = "live";
+  }
+
+  async function loop(): Promise<void> {
+    try {
+      await refresh();
+      pause = every;
+    } catch {
+      part.dataset["state"] = "away"; // shown by the stylesheet; tried again, ever more seldom
+      pause = Math.min(pause * 2, LONGEST_PAUSE);
+    }
+    setTimeout(loop, pause);
+  }
+  setTimeout(loop, every);
+}
+
+function hasSelection(part: HTMLElement): boolean {
+  const selection = window.getSelection();
+  return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
+}
