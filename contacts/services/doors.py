@@ -9,7 +9,7 @@ from django.db import transaction
 from cdp.api.errors import Refused
 from cdp.api.wire import refuse
 from cdp.hooks import EventRequest, EventsRequested, events_requested
-from contacts.models import ContactList, Source, SubscriptionCategory
+from contacts.models import Contact, ContactList, Source, SubscriptionCategory
 from contacts.services.inputs import Outcome, Policy
 from contacts.services.lists import ensure_lists
 from contacts.services.subscriptions import subscribe_to
@@ -99,11 +99,14 @@ def subscribe_contact(
             f"{kind}-{form_type}" if form_type else kind, str(contact_id), contact_id, params
         )
         events_requested.send(EventsRequested([request], actor=actor, now=now))
-    return Subscribed(contact_id, is_new, _email_status(wire, outcome))
+    return Subscribed(contact_id, is_new, _email_status(wire, outcome, contact_id))
 
 
-def _email_status(wire: WireContact, outcome: Outcome) -> str:
-    if wire.item.email is None:
+def _email_status(wire: WireContact, outcome: Outcome, contact_id: int) -> str:
+    """How the address sent stands; empty when the contact has another one, which stays."""
+    if wire.item.email_norm is None:
+        return ""
+    if not Contact.objects.filter(pk=contact_id, email_norm=wire.item.email_norm).exists():
         return ""
     if outcome.email_status_before == "active":
         return "ALREADY_SUBSCRIBED"

@@ -64,6 +64,15 @@ def test_a_known_contact_keeps_its_channels(api):
     assert EventType.objects.get(pk=InboxEvent.objects.get().event_type_id).key == "subscribeUpdateFromApi"
 
 
+def test_another_address_of_a_known_contact_is_passed_over(api):
+    made = add(
+        api, channels=[{"type": "email", "value": "old@b.com"}, {"type": "sms", "value": "380500000001"}]
+    )
+    body = {"contact": {"channels": [EMAIL, {"type": "sms", "value": "380500000001"}]}}
+    assert api.post("contact/subscribe", body).json() == {"id": made, "new": False}
+    assert not Address.objects.filter(value="olena@example.com").exists()
+
+
 def test_only_a_phone(api):
     reply = api.post(
         "contact/subscribe", {"contact": {"channels": [{"type": "sms", "value": "380500000001"}]}}
