@@ -6,4 +6,6 @@ class KernelConfig(AppConfig):
     verbose_name = "Settings"
 
     def ready(self) -> None:
-        from cdp import checks  # noqa: F401 - registers the system checks
+        from cdp import checks, screens  # noqa: F401 - checks register themselves
+
+        screens.register_all()

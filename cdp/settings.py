@@ -78,6 +78,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"ui": "cdp.ui.tags"},
         },
     },
 ]
@@ -115,7 +116,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
-STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.is_dir() else []
+STATICFILES_DIRS = [BASE_DIR / "cdp" / "ui" / "static", *([FRONTEND_DIST] if FRONTEND_DIST.is_dir() else [])]
 DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": FRONTEND_DIST / "manifest.json"}}
 WHITENOISE_MANIFEST_STRICT = False  # a page without a collected file is better than no page
 STORAGES = {

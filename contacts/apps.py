@@ -7,7 +7,8 @@ class ContactsConfig(AppConfig):
     verbose_name = _("Audience")
 
     def ready(self) -> None:
-        from contacts import engines, persons  # models are only there once apps are
+        from contacts import engines, persons, screens, timeline  # models are only there once apps are
+        from contacts.history import ContactSource
 
         persons.register(
             persons.PersonTable("contacts_key"),
@@ -18,4 +19,6 @@ class ContactsConfig(AppConfig):
                 "contacts_subscriptionchoice", "contact_id", "union", ("category_id", "channel")
             ),
         )
+        timeline.register(ContactSource())
+        screens.register_all()
         engines.register_all()

@@ -8,10 +8,13 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         from cdp.hooks import events_requested
-        from contacts import persons
-        from events import engines
+        from contacts import persons, timeline
+        from events import engines, screens
         from events.services.system import keep_requested
+        from events.timeline import EventSource
 
         persons.register(persons.PersonTable("events_event", keeps_origin=True))
+        timeline.register(EventSource())
+        screens.register_all()
         events_requested.connect(keep_requested)
         engines.register_all()

@@ -13,11 +13,13 @@ from typing import Any
 
 from django.contrib.auth import authenticate as authenticate_user
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 
 from partners.models import ApiKey, Right
 
 CACHE_SECONDS = 1.0
 USED_EVERY = timedelta(minutes=1)
+IDLE = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,18 @@ def create_api_key(
         created_by=created_by, created_at=now,
     )  # fmt: skip
     return key, secret
+
+
+def switch_api_key(key_id: int, *, is_enabled: bool) -> None:
+    """Switch a key on or off; every process follows within a second."""
+    ApiKey.objects.filter(pk=key_id).update(is_enabled=is_enabled)
+
+
+def disable_idle_keys(*, now: datetime) -> int:
+    """Switch off keys that nobody used for 90 days; returns how many."""
+    edge = now - IDLE
+    idle = Q(last_used_at__lt=edge) | Q(last_used_at=None, created_at__lt=edge)
+    return ApiKey.objects.filter(idle, is_enabled=True).update(is_enabled=False)
 
 
 def digest(secret: str) -> bytes:

@@ -1,14 +1,49 @@
 """Bases of the admin's screens."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.admin import ShowFacets
 from django.core.paginator import Paginator
 from django.db import connection
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+
+from cdp.ui.keyset import read_page
 
 COUNT_LIMIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A saved view above a list: `narrow` takes the queryset to its rows. `starts_group` draws a line before it."""
+
+    key: str
+    label: Any
+    narrow: Callable[[Any], Any] | None = None
+    starts_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A way to sort a list: `fields` by an index, all in one direction, the last unique."""
+
+    key: str
+    label: Any
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """What an empty list says: what would be here, and how to get it. `links`: (label, address, permission)."""
+
+    title: Any
+    text: Any = ""
+    icon: str = "inbox"
+    links: tuple[tuple[Any, str, str], ...] = ()
 
 
 class CappedPaginator(Paginator):
@@ -23,23 +58,132 @@ class CappedPaginator(Paginator):
             return int(cursor.fetchone()[0])
 
 
+class KeysetChangeList(ChangeList):
+    """A change list that pages by key, with saved views and a choice of orders."""
+
+    OWN_PARAMS = ("after", "before", "view", "sort")
+
+    def get_filters_params(self, params: Any = None) -> Any:
+        found = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name not in self.OWN_PARAMS}
+
+    def get_ordering(self, request: HttpRequest, queryset: Any) -> list[str]:
+        return list(self.order.fields)
+
+    @property
+    def order(self) -> Order:
+        wanted = self.params.get("sort")
+        orders: tuple[Order, ...] = self.model_admin.get_orders()
+        return next((order for order in orders if order.key == wanted), orders[0])
+
+    @property
+    def view(self) -> View | None:
+        wanted = self.params.get("view", "")
+        views: Sequence[View] = self.model_admin.views
+        return next((view for view in views if view.key == wanted), views[0] if views else None)
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
+        found = super().get_queryset(request, exclude_parameters)
+        view = self.view
+        return view.narrow(found) if view is not None and view.narrow is not None else found
+
+    def get_results(self, request: HttpRequest) -> None:
+        paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
+        page = read_page(
+            self.queryset, order=self.order.fields, size=self.list_per_page,
+            after=self.params.get("after", ""), before=self.params.get("before", ""),
+        )  # fmt: skip
+        self.result_list = page.rows
+        self.model_admin.prepare_rows(request, page.rows)
+        self.result_count = paginator.count if page.older or page.newer else len(page.rows)
+        self.is_count_capped = self.result_count >= COUNT_LIMIT
+        self.full_result_count = None
+        self.show_full_result_count = False
+        self.show_admin_actions = True
+        self.can_show_all = False
+        self.multi_page = False
+        self.paginator = paginator
+        self.newer_link = self._link(before=page.newer) if page.newer else ""
+        self.older_link = self._link(after=page.older) if page.older else ""
+        self.is_narrowed = bool(self.query or self.has_active_filters)
+
+    def _link(self, **cursor: str) -> str:
+        gone = [name for name in ("after", "before") if name not in cursor]
+        return str(self.get_query_string(cursor, remove=gone))
+
+    @property
+    def view_links(self) -> list[dict[str, Any]]:
+        current = self.view
+        return [
+            {
+                "label": view.label, "is_current": view is current, "starts_group": view.starts_group,
+                "link": self.get_query_string({"view": view.key} if view.key else {}, remove=["after", "before", "view"]),
+            }
+            for view in self.model_admin.views
+        ]  # fmt: skip
+
+    @property
+    def order_links(self) -> list[dict[str, Any]]:
+        orders = self.model_admin.get_orders()
+        return [
+            {
+                "label": order.label, "is_current": order is self.order,
+                "link": self.get_query_string({"sort": order.key}, remove=["after", "before", "sort"]),
+            }
+            for order in orders
+            if len(orders) > 1
+        ]  # fmt: skip
+
+    @property
+    def clear_link(self) -> str:
+        view = self.params.get("view")
+        return f"?view={view}" if view and self.view is not None else "?"
+
+
 class ListAdmin(ModelAdmin):
-    """A list that never counts a whole table."""
+    """A list that never counts or skips through a whole table.
+
+    `orders`: the ways to sort; by default newest first by primary key. `views`: saved views above the list. `empty`: what
+    an empty list says.
+    """
 
     paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
     list_per_page = 50
     actions = None
+    sortable_by = ()
+    views: tuple[View, ...] = ()
+    orders: tuple[Order, ...] = ()
+    empty: Empty | None = None
+    list_before_template = "ui/list_views.html"
+    change_form_show_cancel_button = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
+
+    def get_orders(self) -> tuple[Order, ...]:
+        return self.orders or (Order("", "", tuple(self.ordering or ("-pk",))),)
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Read what the columns of these rows need, in a fixed number of queries."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        title = self.opts.verbose_name_plural
+        return super().changelist_view(
+            request,
+            {"title": str(title)[:1].upper() + str(title)[1:], "subtitle": None} | (extra_context or {}),
+        )
 
 
 class ReadOnlyAdmin(ListAdmin):
     """A list and record to look at; what changes them are services."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

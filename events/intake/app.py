@@ -21,8 +21,9 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from cdp.api.errors import Refused, error_reply
 from cdp.api.limits import RateLimit
 from events.intake.accept import Verdict, accept_many
-from events.intake.reading import MAX_BATCH_BODY, CheckedEvent, read_batch, read_single
+from events.intake.reading import MAX_BATCH_BODY, CheckedEvent, encode_event, read_batch, read_single
 from events.intake.replies import batch_reply
+from events.services.refusals import Refusal, keep_refusals
 from partners.services import Principal, authenticate, cached_principal
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ LIMIT_PER_SECOND = {"event": 350, "batch": 50}
 LARGEST_FLUSH = 1_000
 LONGEST_QUEUE = 20_000
 LONGEST_WAIT = 10.0
+MOST_REFUSALS = 50
 CORS = [
     (b"access-control-allow-credentials", b"true"),
     (b"access-control-allow-methods", b"POST, GET, PUT, OPTIONS, DELETE"),
@@ -143,12 +145,61 @@ def _accept_group(group: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
     return [[next(verdicts) for _ in waiting.events] for waiting in group]
 
 
+@dataclass(slots=True)
+class _Sent:
+    """What is known of a request when it is refused."""
+
+    body: bytes = b""
+    actor: str = ""
+    type_key: str = ""
+
+
+def _item_sent(event: CheckedEvent | Refused, sent: _Sent) -> _Sent:
+    """One event of a batch; of one that could not be read only the batch is known."""
+    if isinstance(event, Refused):
+        return sent
+    return _Sent(encode_event(event), sent.actor, event.type_key)
+
+
+class _Refusals:
+    """Refusals wait here for at most a second and are kept together; a flood keeps `MOST_REFUSALS` a second of them."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._waiting: list[Refusal] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, refusal: Refused, sent: _Sent) -> None:
+        if len(self._waiting) >= MOST_REFUSALS:
+            return
+        now = datetime.now(UTC)
+        self._waiting.append(
+            Refusal(now, sent.type_key, refusal.code, refusal.path, refusal.message, sent.body, sent.actor)
+        )
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        await asyncio.sleep(1.0)
+        batch, self._waiting = self._waiting, []
+        try:
+            await self._writer.in_thread(_keep_refusals, batch)
+        except (DatabaseError, InterfaceError) as error:  # a diary for senders: losing a page is no harm
+            log.warning("refusals_lost", count=len(batch), error=type(error).__name__)
+
+
+def _keep_refusals(batch: Sequence[Refusal]) -> None:
+    close_old_connections()
+    keep_refusals(batch)
+
+
 class IntakeApp:
     """ASGI application of the routes `is_intake` knows."""
 
     def __init__(self) -> None:
         self.writer = Writer()
         self.limit = RateLimit()
+        self.refusals = _Refusals(self.writer)
 
     async def __call__(
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
@@ -164,9 +215,12 @@ class IntakeApp:
     async def answer(self, scope: Any, receive: Callable[[], Awaitable[Any]]) -> Reply:
         if scope["method"] == "OPTIONS":
             return 200, [], b""
+        sent = _Sent()
         try:
-            return await self._accept(scope, receive)
+            return await self._accept(scope, receive, sent)
         except Refused as refusal:
+            if sent.body and refusal.status in (400, 413, 415, 422):
+                self.refusals.add(refusal, sent)
             kind, body = error_reply(refusal, path=scope["path"], now=datetime.now(UTC))
             headers = [(b"content-type", kind.encode())]
             if refusal.status == 401:
@@ -177,7 +231,7 @@ class IntakeApp:
                 headers.append((b"retry-after", b"1"))
             return refusal.status, headers, body
 
-    async def _accept(self, scope: Any, receive: Callable[[], Awaitable[Any]]) -> Reply:
+    async def _accept(self, scope: Any, receive: Callable[[], Awaitable[Any]], sent: "_Sent") -> Reply:
         headers = dict(scope["headers"])
         principal = await self._principal(headers.get(b"authorization", b"").decode("latin-1"))
         if scope["method"] != "POST":
@@ -189,9 +243,11 @@ class IntakeApp:
             raise Refused(429, "rate", f"At most {LIMIT_PER_SECOND[name]} requests a second")
         _check_media_type(headers.get(b"content-type", b"").decode("latin-1"))
         body = await _read_body(receive)
+        sent.body, sent.actor = body, principal.name
         if is_batch:
-            return await self._batch(body, principal)
+            return await self._batch(sent, principal)
         event = read_single(body, version=int(found[1]) if found else 2)
+        sent.type_key = event.type_key
         [verdict] = await self.writer.accept([event], actor=principal.name, source="api")
         if verdict.refusal is not None:
             raise verdict.refusal
@@ -203,8 +259,12 @@ class IntakeApp:
             b"",
         )
 
-    async def _batch(self, body: bytes, principal: Principal) -> Reply:
-        verdicts = await self.writer.accept(read_batch(body), actor=principal.name, source="batch")
+    async def _batch(self, sent: "_Sent", principal: Principal) -> Reply:
+        events = read_batch(sent.body)
+        verdicts = await self.writer.accept(events, actor=principal.name, source="batch")
+        for event, verdict in zip(events, verdicts, strict=True):
+            if verdict.refusal is not None:
+                self.refusals.add(verdict.refusal, _item_sent(event, sent))
         reply = batch_reply(verdicts)
         return 200, [(b"content-type", b"application/json;charset=UTF-8")], msgspec.json.encode(reply)
 

@@ -231,6 +231,17 @@ def as_raw_json(value: Any) -> msgspec.Raw:
     return msgspec.Raw(_encoder.encode(value))
 
 
+def encode_event(event: CheckedEvent) -> bytes:
+    """A checked event as a sender might send it again."""
+    body = {
+        "eventTypeKey": event.type_key,
+        "keyValue": event.key_value,
+        "params": event.params,
+        "eventId": event.event_id,
+    }
+    return _encoder.encode({name: value for name, value in body.items() if value is not None})
+
+
 def structure_text(parameters: list[tuple[str, bool]]) -> str:
     """The documented sentence of a failed structure check."""
     parts = ",".join(

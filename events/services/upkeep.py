@@ -10,7 +10,7 @@ from events.models import DedupKey, EventType, RejectedEvent
 from events.partitions import PartitionReport, ensure_partitions
 
 DEDUP_WINDOW = timedelta(hours=72)
-REJECTED_KEPT = 1_000
+REJECTED_KEPT = 10_000
 
 
 def keep_partitions(*, now: datetime) -> PartitionReport:

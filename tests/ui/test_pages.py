@@ -14,7 +14,6 @@ PAGES = {
     "contacts/contact/": "view_contact",
     "contacts/contact/?q=olena": "view_contact",
     "events/eventtype/": "view_eventtype",
-    "cdp/account/": "view_account",
     "cdp/account/1/change/": "view_account",
     "partners/apikey/": "view_apikey",
     "cdp/enginestate/": "view_enginestate",

@@ -1,0 +1,1 @@
+// Stands in for the front end where nobody built it.

@@ -1,0 +1,116 @@
+"""What a page of the contact list needs beyond the rows: states of addresses, tokens, lists, in three queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from cdp.ui.formatting import mask_email, mask_phone, mask_text
+from cdp.ui.status import registry as states
+from contacts.models import Address, Contact, Key, ListMember
+
+ICONS = {"email": "mail", "phone": "sms", "mobile": "smartphone", "web": "notifications", "telegram": "send"}
+SHOWN_LISTS = 2
+
+
+@dataclass(slots=True)
+class RowExtras:
+    name: str
+    identifiers: str
+    email_status: str = ""
+    phone_status: str = ""
+    token_kinds: list[str] = field(default_factory=list)
+    lists: list[str] = field(default_factory=list)
+
+
+def read_extras(rows: Sequence[Contact], *, may_see: bool) -> dict[int, RowExtras]:
+    """Extras by contact id. Without `may_see` names and addresses are masked."""
+    ids = [row.pk for row in rows]
+    found = {row.pk: _texts(row, may_see) for row in rows}
+    held = {value for row in rows for value in (row.email_norm, row.phone) if value}
+    statuses = {
+        (kind, value): status
+        for kind, value, status in Address.objects.filter(
+            kind__in=["email", "phone"], value__in=held
+        ).values_list("kind", "value", "status")
+    }
+    for row in rows:
+        found[row.pk].email_status = statuses.get(("email", row.email_norm or ""), "")
+        found[row.pk].phone_status = statuses.get(("phone", row.phone or ""), "")
+    keys = Key.objects.filter(person_id__in=ids, kind__in=["mobile", "web", "telegram"], is_active=True)
+    for person_id, kind in keys.values_list("person_id", "kind").distinct():
+        found[person_id].token_kinds.append(kind)
+    members = ListMember.objects.filter(contact_id__in=ids).order_by("list__name")
+    for contact_id, name in members.values_list("contact_id", "list__name"):
+        found[contact_id].lists.append(name)
+    return found
+
+
+def _texts(row: Contact, may_see: bool) -> RowExtras:
+    name = row.full_name
+    if not name:
+        name = str(row) if may_see or not (row.email or row.phone) else masked(row)
+    elif not may_see:
+        name = mask_text(name)
+    identifiers = f"id {row.pk}"
+    if row.external_id:
+        identifiers += f" · {_('ext')} {row.external_id if may_see else mask_text(row.external_id)}"
+    return RowExtras(name, identifiers)
+
+
+def masked(row: Contact) -> str:
+    if row.email:
+        return mask_email(row.email)
+    return mask_phone(row.phone) if row.phone else f"id {row.pk}"
+
+
+def name_cell(row: Contact, extras: RowExtras) -> SafeString:
+    initials = "".join(part[:1] for part in (row.first_name, row.last_name) if part).upper() or "·"
+    return format_html(
+        '<span style="display:flex;gap:10px;align-items:center"><span class="ui-avatar is-small" aria-hidden="true">{}</span>'
+        '<span style="min-width:0"><span class="ui-strong ui-wrap">{}</span><br>'
+        '<span class="ui-meta ui-wrap">{}</span></span></span>',
+        initials, extras.name, extras.identifiers,
+    )  # fmt: skip
+
+
+def channels_cell(extras: RowExtras) -> SafeString:
+    shown: list[tuple[str, str]] = []
+    if extras.email_status:
+        shown.append(("email", extras.email_status))
+    if extras.phone_status:
+        shown.append(("phone", extras.phone_status))
+    shown += [(kind, "active") for kind in extras.token_kinds]
+    if not shown:
+        return format_html("{}", "—")
+    return format_html_join(
+        " ", '<span class="ui-channel is-{}" title="{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>'
+        '<span class="ui-hidden">{}</span></span>',
+        ((status_tone(status), tip, ICONS[kind], tip) for kind, status in shown for tip in [_tip(kind, status)]),
+    )  # fmt: skip
+
+
+def status_tone(status: str) -> str:
+    known = states["address"].get(status)
+    return known.tone if known else "grey"
+
+
+def _tip(kind: str, status: str) -> str:
+    labels: dict[str, Any] = {
+        "email": _("E-mail"), "phone": _("Phone"), "mobile": _("Mobile push"), "web": _("Web push"), "telegram": _("Telegram"),
+    }  # fmt: skip
+    known = states["address"].get(status)
+    return f"{labels[kind]}: {known.word if known else status}"
+
+
+def lists_cell(extras: RowExtras) -> SafeString:
+    if not extras.lists:
+        return format_html("{}", "—")
+    more = len(extras.lists) - SHOWN_LISTS
+    rest = f" +{more}" if more > 0 else ""
+    return format_html(
+        '<span title="{}">{}{}</span>', ", ".join(extras.lists), ", ".join(extras.lists[:SHOWN_LISTS]), rest
+    )

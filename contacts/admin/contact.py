@@ -1,0 +1,257 @@
+"""The contact list, the card with its tabs, and what a colleague does to a contact."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from cdp.api.moments import zone_of
+from cdp.models import Account
+from cdp.ui.admin import Empty, ListAdmin, Order, View
+from cdp.ui.formatting import moment
+from contacts import timeline
+from contacts.admin import actions, columns
+from contacts.admin.forms import ContactForm, NewContactForm
+from contacts.card import read_card
+from contacts.models import Address, Contact, ContactState
+from contacts.querysets import ContactQuerySet
+from contacts.services.manual import ManualRefused, create_contact, edit_contact
+
+SEE_PERSONAL = "contacts.view_personal_data"
+PERIODS = {"1": 1, "7": 7, "30": 30, "365": 365, "all": 0}
+
+
+def _address(kind: str, column: str, *statuses: str) -> Any:
+    """Contacts whose address of a kind has one of the states."""
+
+    def narrow(rows: Any) -> Any:
+        held = Address.objects.filter(kind=kind, value=OuterRef(column), status__in=statuses)
+        return rows.filter(Q(**{f"{column}__isnull": False}), Exists(held), state=ContactState.ACTIVE)
+
+    return narrow
+
+
+def _active(rows: Any) -> Any:
+    return rows.filter(state=ContactState.ACTIVE)
+
+
+def _new(rows: Any) -> Any:
+    return _active(rows).filter(created_at__gte=timezone.now() - timedelta(days=7))
+
+
+@admin.register(Contact)
+class ContactAdmin(ListAdmin):
+    list_display = ("contact", "channels", "lists", "updated")
+    search_fields = ("email",)  # shows the box; `get_search_results` decides
+    search_help_text = gettext_lazy("e-mail, phone, name, id:12, extid:A-7")
+    orders = (
+        Order("", gettext_lazy("last changed"), ("-updated_at", "-id")),
+        Order("created", gettext_lazy("newest"), ("-id",)),
+    )
+    views = (
+        View("", gettext_lazy("All"), _active),
+        View("new", gettext_lazy("New in 7 days"), _new),
+        View("email-active", gettext_lazy("E-mail: active"), _address("email", "email_norm", "active"), True),
+        View("email-unconfirmed", gettext_lazy("unconfirmed"), _address("email", "email_norm", "unconfirmed")),
+        View("email-unsubscribed", gettext_lazy("unsubscribed"), _address("email", "email_norm", "unsubscribed")),
+        View("email-spam", gettext_lazy("spam reports"), _address("email", "email_norm", "spam")),
+        View("email-blacklisted", gettext_lazy("blacklisted"), _address("email", "email_norm", "blacklisted", "blocked")),
+        View("phone-active", gettext_lazy("Phone: active"), _address("phone", "phone", "active"), True),
+        View("phone-blacklisted", gettext_lazy("blacklisted"), _address("phone", "phone", "blacklisted")),
+        View("deleted", gettext_lazy("Deleted"), lambda rows: rows.filter(state=ContactState.DELETED), True),
+    )  # fmt: skip
+    empty = Empty(
+        gettext_lazy("No contacts yet"),
+        gettext_lazy("Everybody your shop, site or application tells about appears here, one card a person."),
+        "group",
+        ((gettext_lazy("Create contact"), "admin:contacts_contact_add", "contacts.add_contact"),),
+    )
+
+    def get_search_results(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Contact],
+        search_term: str,
+    ) -> tuple[Any, bool]:
+        """Exact identifiers first, each by its index; any other text by trigrams."""
+        found: ContactQuerySet = queryset  # type: ignore[assignment]
+        return found.search(search_term), False
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
+        extras = columns.read_extras(rows, may_see=request.user.has_perm(SEE_PERSONAL))
+        for row in rows:
+            row.extras = extras[row.pk]
+
+    @admin.display(description=gettext_lazy("Contact"))
+    def contact(self, row: Any) -> SafeString:
+        return columns.name_cell(row, row.extras)
+
+    @admin.display(description=gettext_lazy("Channels"))
+    def channels(self, row: Any) -> SafeString:
+        return columns.channels_cell(row.extras)
+
+    @admin.display(description=gettext_lazy("Lists"))
+    def lists(self, row: Any) -> SafeString:
+        return columns.lists_cell(row.extras)
+
+    @admin.display(description=gettext_lazy("Changed"))
+    def updated(self, row: Any) -> SafeString:
+        return moment(row.updated_at)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never by Django's own page, which would drop the row: `actions` call the services."""
+        return False
+
+    def get_urls(self) -> list[Any]:
+        own = [
+            path(
+                "<int:contact_id>/activity/", self._guarded(self.activity), name="contacts_contact_activity"
+            ),
+            path("<int:contact_id>/edit/", self._guarded(self.edit), name="contacts_contact_edit"),
+            path("<int:contact_id>/do/<slug:action>/", self._guarded(self.act), name="contacts_contact_act"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def _guarded(self, view: Any) -> Any:
+        return self.admin_site.admin_view(view)
+
+    # The card
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """The first tab of the card."""
+        if request.method != "GET":
+            raise PermissionDenied
+        contact = self._contact(request, object_id)
+        if contact.state in (ContactState.MERGED, ContactState.ERASED):
+            return self._gone(request, contact)
+        card = read_card(contact, now=timezone.now())
+        return self._render(
+            request, contact, "contacts/information.html", {"card": card, "tab": "information"}
+        )
+
+    def activity(self, request: HttpRequest, contact_id: int) -> Any:
+        """The second tab: what happened, newest first, paged by key."""
+        contact = self._contact(request, contact_id)
+        if contact.state in (ContactState.MERGED, ContactState.ERASED):
+            return self._gone(request, contact)
+        period = request.GET.get("period", "30")
+        days = PERIODS.get(period, 30)
+        since = timezone.now() - timedelta(days=days) if days else None
+        chosen = request.GET.get("kind", "")
+        names = [chosen] if chosen in timeline.registry else list(timeline.registry)
+        before = timeline.read_cursor(request.GET.get("before", ""))
+        words = request.GET.get("q", "").strip().replace("\0", "")[:100]
+        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words)
+        entries, more = timeline.page(query, names)
+        counts = timeline.counts(contact.pk, since)
+        kinds = [{"name": "", "label": _("All"), "count": sum(counts.values())}]
+        kinds += [{"name": n, "label": s.label, "count": counts[n]} for n, s in timeline.registry.items()]
+        context = {
+            "tab": "activity", "entries": entries, "more": more, "kinds": kinds, "kind": chosen, "period": period,
+            "words": words, "most": timeline.MOST_COUNTED, "is_first": before is None,
+        }  # fmt: skip
+        return self._render(request, contact, "contacts/activity.html", context)
+
+    def _contact(self, request: HttpRequest, object_id: Any) -> Contact:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        text = str(object_id)
+        known = text.isascii() and text.isdigit() and len(text) < 19
+        contact = Contact.objects.filter(pk=int(text)).first() if known else None
+        if contact is None:
+            raise Http404(f"no contact {text[:20]}")
+        return contact
+
+    def _gone(self, request: HttpRequest, contact: Contact) -> HttpResponse:
+        if contact.state == ContactState.MERGED and contact.merged_into:
+            messages.info(request, _("Contact %(id)s was merged into this one.") % {"id": contact.pk})
+            return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[contact.merged_into]))
+        context = self.admin_site.each_context(request) | {
+            "title": _("Erased"),
+            "opts": self.opts,
+            "contact": contact,
+        }
+        return render(request, "contacts/gone.html", context, status=410)
+
+    def _render(
+        self, request: HttpRequest, contact: Contact, template: str, context: dict[str, Any]
+    ) -> HttpResponse:
+        user: Any = request.user
+        may_see = user.has_perm(SEE_PERSONAL)
+        extras = columns.read_extras([contact], may_see=may_see)[contact.pk]
+        frame = self.admin_site.each_context(request) | {
+            "title": extras.name, "opts": self.opts, "contact": contact, "name": extras.name, "may_see": may_see,
+            "initials": "".join(p[:1] for p in (contact.first_name, contact.last_name) if p).upper() or "·",
+            "may_change": self.has_change_permission(request), "may_delete": user.has_perm("contacts.delete_contact"),
+            "may_erase": user.has_perm("contacts.delete_contact") and may_see,
+        }  # fmt: skip
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        return render(request, template, frame | context)
+
+    # Making and editing
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewContactForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                lists = [int(number) for number in form.cleaned_data["lists"]]
+                made = create_contact(
+                    form.values(), list_ids=lists, actor=self._actor(request), now=datetime.now(UTC)
+                )
+            except ManualRefused as refusal:
+                self._tell(form, refusal)
+            else:
+                messages.success(request, _("Contact created."))
+                return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[made]))
+        return self._render_form(request, form, _("Create contact"), None)
+
+    def edit(self, request: HttpRequest, contact_id: int) -> Any:
+        contact = self._contact(request, contact_id)
+        if not (self.has_change_permission(request) and request.user.has_perm(SEE_PERSONAL)):
+            raise PermissionDenied
+        if contact.state != ContactState.ACTIVE:
+            return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[contact.pk]))
+        zone = zone_of(Account.objects.get(pk=1).time_zone)
+        form = ContactForm(request.POST if request.method == "POST" else None, contact=contact, zone=zone)
+        if request.method == "POST" and form.is_valid():
+            try:
+                edit_contact(contact.pk, form.values(), actor=self._actor(request), now=datetime.now(UTC))
+            except ManualRefused as refusal:
+                self._tell(form, refusal)
+            else:
+                messages.success(request, _("Contact saved."))
+                return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[contact.pk]))
+        return self._render_form(request, form, _("Edit %(name)s") % {"name": str(contact)}, contact)
+
+    def _render_form(
+        self, request: HttpRequest, form: ContactForm, title: str, contact: Contact | None
+    ) -> HttpResponse:
+        context = self.admin_site.each_context(request) | {
+            "title": title, "opts": self.opts, "form": form, "contact": contact, "is_new": contact is None,
+        }  # fmt: skip
+        return render(request, "contacts/form.html", context, status=400 if form.errors else 200)
+
+    def _tell(self, form: ContactForm, refusal: ManualRefused) -> None:
+        for name, text in refusal.errors.items():
+            form.add_error(name if name in form.fields else None, text)
+
+    def _actor(self, request: HttpRequest) -> str:
+        return request.user.get_username()
+
+    def act(self, request: HttpRequest, contact_id: int, action: str) -> Any:
+        """One of `actions`, by POST only."""
+        contact = self._contact(request, contact_id)
+        return actions.run(request, contact, action, context=self.admin_site.each_context(request))

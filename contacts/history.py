@@ -1,0 +1,78 @@
+"""What happened to the contact itself, for the card's activity: made, identifiers replaced, choices, deleted."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts.models import AddressKind, Contact, IdentifierChange, IdentifierKind, SubscriptionChoice
+from contacts.timeline import Entry, Query
+
+KINDS = {**dict(AddressKind.choices), **dict(IdentifierKind.choices)}
+
+
+class ContactSource:
+    """A contact has few of these: all of a person are read and cut to the page."""
+
+    name = "contact"
+    label = gettext_lazy("Contact")
+    ignores_period = False
+    most = 500
+
+    def rows(self, query: Query) -> list[Entry]:
+        found = [entry for entry in self._all(query.person_id) if self._fits(entry, query)]
+        found.sort(key=lambda entry: (entry.at, entry.key), reverse=True)
+        return found[: query.limit]
+
+    def count(self, query: Query) -> int:
+        return len(self.rows(query))
+
+    def _fits(self, entry: Entry, query: Query) -> bool:
+        if query.since is not None and entry.at < query.since:
+            return False
+        if query.before is not None and (entry.at, entry.key) >= query.before:
+            return False
+        return query.words.lower() in f"{entry.title} {entry.summary}".lower()
+
+    def _all(self, person_id: int) -> list[Entry]:
+        contact = Contact.objects.filter(pk=person_id).first()
+        entries = [self._identifier(row) for row in self._changes(person_id)]
+        entries += [self._choice(row) for row in self._choices(person_id)]
+        if contact is not None:
+            source = contact.get_source_display()
+            detail = f"{source}: {contact.source_detail}" if contact.source_detail else source
+            entries.append(
+                Entry(contact.created_at, "created", "system", _("Contact created"), summary=detail)
+            )
+            if contact.deleted_at is not None:
+                reason = contact.delete_reason
+                entries.append(
+                    Entry(contact.deleted_at, "deleted", "system", _("Contact deleted"), summary=reason)
+                )
+        return entries
+
+    def _changes(self, person_id: int) -> Any:
+        return IdentifierChange.objects.filter(person_id=person_id).order_by("-held_until")[: self.most]
+
+    def _identifier(self, row: IdentifierChange) -> Entry:
+        titles = {"replaced": _("Identifier replaced"), "moved": _("Identifier moved to another contact")}
+        kind = KINDS.get(row.kind, row.kind)
+        links = [(f"id {row.moved_to}", str(row.moved_to))] if row.moved_to else []
+        title = titles.get(row.reason, _("Identifier removed"))
+        return Entry(
+            row.held_until,
+            f"identifier-{row.pk}",
+            "system",
+            title,
+            summary=f"{kind} {row.value}",
+            links=links,
+        )
+
+    def _choices(self, person_id: int) -> Any:
+        rows = SubscriptionChoice.objects.filter(contact_id=person_id).select_related("category")
+        return rows.order_by("-chosen_at")[: self.most]
+
+    def _choice(self, row: SubscriptionChoice) -> Entry:
+        title = _("Subscribed to a category") if row.is_subscribed else _("Unsubscribed from a category")
+        summary = f"{row.category.name} ({row.actor})" if row.actor else row.category.name
+        return Entry(row.chosen_at, f"choice-{row.pk}", "system", title, summary=summary)

@@ -1,0 +1,93 @@
+"""The activity of one person, from every app that has some: each registers a source in `AppConfig.ready()`.
+
+A page is read by key, newest first: each chosen source gives its next rows before the cursor, the newest of all win.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+PAGE = 50
+MOST_COUNTED = 999
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row. `kind` gives bar and icon: campaign, event, order or system; `details` is what opens below it."""
+
+    at: datetime
+    key: str
+    kind: str
+    title: str
+    status: tuple[str, str] | None = None  # (kind, value) of the status registry
+    summary: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    links: Sequence[tuple[str, str]] = ()
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.at.isoformat()}~{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a page asks of a source. `before` is (time, key) of the last row seen; filters are as the URL has them."""
+
+    person_id: int
+    since: datetime | None
+    before: tuple[datetime, str] | None
+    limit: int
+    words: str = ""
+
+
+class Source(Protocol):
+    """A kind of activity."""
+
+    name: str
+    label: Any
+    ignores_period: bool
+
+    def rows(self, query: Query) -> list[Entry]:
+        """The newest rows of the query, ordered by (at, key) descending."""
+
+    def count(self, query: Query) -> int:
+        """How many there are, at most `MOST_COUNTED + 1`."""
+
+
+registry: dict[str, Source] = {}
+
+
+def register(source: Source) -> None:
+    registry[source.name] = source
+
+
+def read_cursor(text: str) -> tuple[datetime, str] | None:
+    """The (time, key) of a cursor; None for one that is broken."""
+    moment, _, key = text.partition("~")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return (at, key) if at.tzinfo else None
+
+
+def page(query: Query, names: Sequence[str]) -> tuple[list[Entry], str]:
+    """Entries of the chosen sources, and the cursor of the next page or an empty text."""
+    found: list[Entry] = []
+    for name in names:
+        source = registry[name]
+        since = None if source.ignores_period else query.since
+        found += source.rows(Query(query.person_id, since, query.before, query.limit + 1, query.words))
+    found.sort(key=lambda entry: (entry.at, entry.key), reverse=True)
+    more = len(found) > query.limit
+    found = found[: query.limit]
+    return found, found[-1].cursor if more else ""
+
+
+def counts(person_id: int, since: datetime | None) -> dict[str, int]:
+    """How many rows each source has, counted no further than `MOST_COUNTED + 1`."""
+    return {
+        name: source.count(Query(person_id, None if source.ignores_period else since, None, MOST_COUNTED + 1))
+        for name, source in registry.items()
+    }

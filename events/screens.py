@@ -1,0 +1,68 @@
+"""What this app puts into the admin's frame: navigation, states, the home page."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Sum
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from cdp.ui.formatting import number
+from cdp.ui.home import Problem, Step, Tile, register_home
+from cdp.ui.navigation import Entry, register_entry
+from cdp.ui.status import Status, register_status
+from events.models import InboxEvent, QuarantinedEvent, TypeHour
+
+LATE = timedelta(seconds=5)
+
+
+def register_all() -> None:
+    see = "events.view_event"
+    history = "admin:events_event_changelist"
+    register_entry(Entry("activity", gettext_lazy("Event history"), "history", history, see, 10))
+    register_entry(
+        Entry("activity", gettext_lazy("Event types"), "category", "admin:events_eventtype_changelist",
+              "events.view_eventtype", 20)
+    )  # fmt: skip
+    register_status(
+        "validation",
+        {"off": Status("grey", gettext_lazy("Off")), "strict": Status("green", gettext_lazy("Checked"))},
+    )
+    register_home("problems", problems, permission=see)
+    register_home("tiles", tiles, permission=see, order=10)
+    register_home("steps", steps, permission=see, order=20)
+
+
+def problems(now: datetime) -> list[Problem]:
+    """Events set aside, and events that wait longer than they should."""
+    found = []
+    aside = len(QuarantinedEvent.objects.filter(replayed_at=None).values_list("pk", flat=True)[:1_000])
+    if aside:
+        text = ngettext("%(count)s event was set aside", "%(count)s events were set aside", aside) % {
+            "count": aside
+        }
+        found.append(
+            Problem("red", text, reverse("admin:events_quarantinedevent_changelist"), _("Look at it"))
+        )
+    oldest = InboxEvent.objects.order_by("pk").values_list("received_at", flat=True).first()
+    if oldest is not None and now - oldest > LATE:
+        seconds = int((now - oldest).total_seconds())
+        text = _("Events wait to be processed since %(seconds)s s") % {"seconds": number(seconds)}
+        found.append(Problem("orange", text, reverse("admin:cdp_enginestate_changelist"), _("Open health")))
+    return found
+
+
+def tiles(now: datetime) -> list[Tile]:
+    day = TypeHour.objects.filter(hour__gte=now - timedelta(hours=24)).aggregate(
+        n=Sum("accepted"), u=Sum("unmatched")
+    )
+    count, unmatched = day["n"] or 0, day["u"] or 0
+    note = _("%(count)s without a contact") % {"count": number(unmatched)} if unmatched else ""
+    return [Tile(_("Events in 24 hours"), number(count), reverse("admin:events_event_changelist"), note)]
+
+
+def steps(now: datetime) -> list[Step]:  # noqa: ARG001
+    return [
+        Step(_("Send an event from your site or application"), TypeHour.objects.filter(accepted__gt=0).exists(),
+             reverse("admin:events_eventtype_changelist"))
+    ]  # fmt: skip
