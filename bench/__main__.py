@@ -1,4 +1,10 @@
-"""`python -m bench NAME [--json] [--rounds N] [--size small|full]`; NAME `all` runs every program."""
+"""`python -m bench NAME [--json] [--rounds N] [--size small|full]`; NAME `all` runs every program.
+
+- `accept`: single events accepted over HTTP, against a no-op of the same server
+- `contacts`: contacts upserted in bulk
+- `store`: a full inbox moved into the store, against COPY into the same table
+- `sustained`: batches accepted, the whole way from HTTP into the store, and how soon an event is visible
+"""
 
 import argparse
 import importlib

@@ -44,19 +44,24 @@ def run(*, rounds: int, size: str) -> list[Result]:
         return [measure("accept", limit=limit, product=accept, rounds=rounds, unit="requests/s", size=size)]
 
 
+def environment() -> dict[str, str]:
+    """What a process of the product needs to work on this program's database."""
+    database = connection.settings_dict
+    login = f"{database['USER']}:{database['PASSWORD'] or ''}"
+    url = f"postgres://{login}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
+    found = os.environ | {"DATABASE_URL": url, "API_RATE_LIMITS": "0", "PYTHONPATH": str(ROOT)}
+    found.setdefault("CDP_SECRET_KEY", "only-for-benchmarks-" + "x" * 40)
+    return found
+
+
 @contextmanager
 def served(application: str) -> Iterator[int]:
     """Serve an ASGI application as `manage.py serve` does, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    database = connection.settings_dict
-    login = f"{database['USER']}:{database['PASSWORD'] or ''}"
-    url = f"postgres://{login}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
-    environment = os.environ | {"DATABASE_URL": url, "API_RATE_LIMITS": "0", "PYTHONPATH": str(ROOT)}
-    environment.setdefault("CDP_SECRET_KEY", "only-for-benchmarks-" + "x" * 40)
     command = server_command(application, host="127.0.0.1", port=port)
-    server = subprocess.Popen(command, env=environment, cwd=ROOT)
+    server = subprocess.Popen(command, env=environment(), cwd=ROOT)
     try:
         for _ in range(300):
             with socket.socket() as probe:

@@ -33,9 +33,10 @@ class StoreBench:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.type_id = EventType.objects.create(
-            key="Bench", name="Bench", created_at=NOW, use_for_segmentation=True
-        ).pk
+        event_type, _ = EventType.objects.update_or_create(  # another program may have made it
+            key="Bench", defaults={"name": "Bench", "created_at": NOW, "use_for_segmentation": True}
+        )
+        self.type_id = event_type.pk
         people = [ContactInput(external_id=f"b{n}") for n in range(PEOPLE)]
         outcomes = upsert_contacts(people, policy=Policy.ADD, source="api", actor="bench", now=NOW)
         self.person_ids = [outcome.contact_id for outcome in outcomes]

@@ -37,7 +37,7 @@ MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 EVENTS = int(os.environ.get("CDP_KILL_EVENTS", "12000"))
 AWAY_SECONDS = float(os.environ.get("CDP_BROKER_AWAY", "8"))
 READY_SECONDS = 90.0
-PEOPLE = 3_000
+NEWCOMERS = 4  # one event in so many is of somebody never seen before
 SENDERS = 16
 LARGEST_BATCH = 100
 SINGLES = 0.85  # of the requests; batches are 50 events on average, so one event in nine travels alone
@@ -216,9 +216,15 @@ class Sender(threading.Thread):
         self.acknowledged.setdefault(number, set()).add(event_id)
 
 
+def person_of(number: int) -> int:
+    """Newcomers all along, the other events spread over those who are known by then."""
+    newest, place = divmod(number, NEWCOMERS)
+    return newest if place == 0 else number * 7919 % (newest + 1)
+
+
 def event(number: int) -> dict[str, Any]:
     """Event `number`; half of the people are known by an address, half by the shop's id."""
-    person = (number * 7919) % PEOPLE
+    person = person_of(number)
     who = (
         {"name": "email", "value": f"k{person}@example.org"}
         if person % 2
@@ -325,7 +331,7 @@ def assert_exactly_once(instance: Instance, sender: Sender) -> None:
     assert not lost, f"{len(lost)} acknowledged events are not in the store: {lost[:10]}"
     assert len(rows) == EVENTS
     assert {number: ids.copy().pop() for number, ids in sender.acknowledged.items()} == stored
-    people = len({(number * 7919) % PEOPLE for number in range(EVENTS)})
+    people = len({person_of(number) for number in range(EVENTS)})
     assert instance.query("SELECT count(*) FROM events_event WHERE person_id = 0") == [(0,)]
     assert instance.query("SELECT count(DISTINCT person_id) FROM events_event") == [(people,)]
     assert instance.query("SELECT count(*) FROM contacts_contact") == [(people,)]
