@@ -97,7 +97,7 @@ class KeysetChangeList(ChangeList):
         self.model_admin.prepare_rows(request, page.rows)
         self.result_count = paginator.count if page.older or page.newer else len(page.rows)
         self.is_count_capped = self.result_count >= COUNT_LIMIT
-        self.full_result_count = None
+        self.full_result_count = self.result_count  # the same, so that the frame prints no count of its own
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = False

@@ -45,8 +45,8 @@ def spoken(value: datetime, *, now: datetime) -> str:
     if local.date() == today.date():
         return _("today %(time)s") % {"time": clock}
     if local.year == today.year:
-        return formats.date_format(local, "j E, H:i")
-    return formats.date_format(local, "j E Y")
+        return formats.date_format(local, "j M, H:i")
+    return formats.date_format(local, "j M Y")
 
 
 def number(value: int | float | None) -> str:

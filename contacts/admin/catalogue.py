@@ -175,7 +175,11 @@ class ContactFieldAdmin(ListAdmin):
     def variable(self, row: Any) -> SafeString:
         text = f"%{row.group.key}.{row.key}%"
         return format_html(
-            '<code>{}</code> <button type="button" class="ui-link" data-copy="{}">⧉</button>', text, text
+            '<code>{}</code> <button type="button" class="ui-link" data-copy="{}" aria-label="{}">'
+            '<span class="material-symbols-outlined ui-small" aria-hidden="true">content_copy</span></button>',
+            text,
+            text,
+            _("Copy"),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

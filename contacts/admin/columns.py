@@ -67,13 +67,18 @@ def masked(row: Contact) -> str:
     return mask_phone(row.phone) if row.phone else f"id {row.pk}"
 
 
+def initials_of(row: Contact) -> str:
+    """Up to two letters for the round mark beside a name."""
+    letters = "".join(part[:1] for part in (row.first_name, row.last_name) if part)
+    return (letters or (row.email or "")[:1] or "#").upper()
+
+
 def name_cell(row: Contact, extras: RowExtras) -> SafeString:
-    initials = "".join(part[:1] for part in (row.first_name, row.last_name) if part).upper() or "·"
     return format_html(
         '<span style="display:flex;gap:10px;align-items:center"><span class="ui-avatar is-small" aria-hidden="true">{}</span>'
         '<span style="min-width:0"><span class="ui-strong ui-wrap">{}</span><br>'
         '<span class="ui-meta ui-wrap">{}</span></span></span>',
-        initials, extras.name, extras.identifiers,
+        initials_of(row), extras.name, extras.identifiers,
     )  # fmt: skip
 
 

@@ -192,7 +192,7 @@ class ContactAdmin(ListAdmin):
         extras = columns.read_extras([contact], may_see=may_see)[contact.pk]
         frame = self.admin_site.each_context(request) | {
             "title": extras.name, "opts": self.opts, "contact": contact, "name": extras.name, "may_see": may_see,
-            "initials": "".join(p[:1] for p in (contact.first_name, contact.last_name) if p).upper() or "·",
+            "initials": columns.initials_of(contact),
             "may_change": self.has_change_permission(request), "may_delete": user.has_perm("contacts.delete_contact"),
             "may_erase": user.has_perm("contacts.delete_contact") and may_see,
         }  # fmt: skip
