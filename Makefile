@@ -23,7 +23,7 @@ test-browser: env-dev frontend
 lint: env-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m mypy cdp $(wildcard partners contacts events demo)
+	$(BIN)/python -m mypy cdp partners contacts events segments messaging workflows demo
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 

@@ -97,6 +97,35 @@ class PersonsErased:
 
 
 @dataclass(frozen=True, slots=True)
+class MembershipChanged:
+    """Journal rows of one pass over dynamic segments, written in this transaction.
+
+    A handler reads them with `SELECT … FROM segments_membershipchange WHERE pass_id = …`; each has segment, person,
+    whether it entered or left, and whether the change is muted (merge, restore, past events, first build).
+    """
+
+    pass_id: int
+    segment_ids: Sequence[int]
+    count: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageActivity:
+    """What happened to deliveries; the lists run parallel.
+
+    `kinds` are values of `messaging.models.ActivityKind` (sent, delivered, opened, clicked, unsubscribed, spam, error,
+    unavailable); `is_machine[i]` marks hits that no human made.
+    """
+
+    delivery_ids: Sequence[int]
+    contact_ids: Sequence[int]
+    kinds: Sequence[str]
+    is_machine: Sequence[bool]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EventRequest:
     """An event the product makes itself, about a contact; `params` hold what a template may read."""
 
@@ -117,4 +146,6 @@ contacts_changed: Hook[ContactsChanged] = Hook("contacts_changed")
 events_processed: Hook[EventsProcessed] = Hook("events_processed")
 persons_moved: Hook[PersonsMoved] = Hook("persons_moved")
 persons_erased: Hook[PersonsErased] = Hook("persons_erased")
+membership_changed: Hook[MembershipChanged] = Hook("membership_changed")
+message_activity: Hook[MessageActivity] = Hook("message_activity")
 events_requested: Hook[EventsRequested] = Hook("events_requested")

@@ -47,6 +47,9 @@ INSTALLED_APPS = [
     "partners",
     "contacts",
     "events",
+    "segments",
+    "messaging",
+    "workflows",
     "demo",
 ]
 
@@ -95,6 +98,7 @@ if "postgresql" not in _database["ENGINE"]:
     raise ImproperlyConfigured("DATABASE_URL: only PostgreSQL (postgres://…) is supported.")
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -1,0 +1,39 @@
+"""First roles of an installation; what an administrator changes in them is never changed again."""
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+# Role → permissions as app.codename; `*` stands for any ending.
+ROLES: dict[str, tuple[str, ...]] = {
+    "Marketer": (
+        "contacts.view_*", "contacts.add_contact", "contacts.change_contact", "contacts.delete_contact",
+        "contacts.add_contactlist", "contacts.change_contactlist", "contacts.delete_contactlist",
+        "contacts.add_contactfield", "contacts.change_contactfield", "contacts.add_fieldgroup", "contacts.change_fieldgroup",
+        "contacts.add_subscriptioncategory", "contacts.change_subscriptioncategory", "contacts.export_contact",
+        "events.view_*", "events.add_eventtype", "events.change_eventtype", "events.add_eventparameter",
+        "events.change_eventparameter", "events.delete_eventparameter", "events.change_quarantinedevent",
+        "cdp.view_account", "cdp.view_enginestate",
+    ),
+    "Viewer": ("contacts.view_contact", "contacts.view_contactlist", "events.view_event", "events.view_eventtype"),
+    "Integrator": ("partners.*", "events.view_*", "contacts.view_importsession", "contacts.view_contactfield",
+                   "cdp.view_enginestate"),
+}  # fmt: skip
+
+
+def ensure_roles() -> list[str]:
+    """Make the roles that are missing, with their permissions; returns their names. Run it after migrations."""
+    present = set(Group.objects.values_list("name", flat=True))
+    missing = [name for name in ROLES if name not in present]
+    for name in missing:
+        Group.objects.create(name=name).permissions.set(permissions(ROLES[name]))
+    return missing
+
+
+def permissions(patterns: tuple[str, ...]) -> list[Permission]:
+    """Permissions that fit the patterns."""
+    wanted = Q(pk__in=[])
+    for pattern in patterns:
+        app, _, codename = pattern.partition(".")
+        end = {"codename__startswith": codename.rstrip("*")} if codename.endswith("*") else {"codename": codename}
+        wanted |= Q(content_type__app_label=app, **end)
+    return list(Permission.objects.filter(wanted))
