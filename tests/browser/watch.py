@@ -1,0 +1,94 @@
+"""What every page must keep: no error of any kind, nothing unfinished on it, nothing beside it, readable by everybody."""
+
+import re
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Request, Response
+
+UNFINISHED = re.compile(r"\bNone\b|\bundefined\b|\bNaN\b|\{\{|\[object|object \(\d+\)")
+WIDTHS = (1280, 768)
+THEMES = ("light", "dark")
+AXE = Axe()
+AXE_RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+# A name that is too wide, and by how much: elements that scroll by themselves are none.
+TOO_WIDE = """() => {
+  const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  if (over <= 0) return "";
+  const right = document.documentElement.clientWidth;
+  const guilty = [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > right + 1);
+  const last = guilty[guilty.length - 1];
+  return `${over} px too wide: ${last ? last.tagName + "." + last.className : "?"}`;
+}"""
+
+
+class Watch:
+    """Listens to a page. `faults` holds what went wrong since the last `take`."""
+
+    def __init__(self, page: Page, *, expected: tuple[int, ...] = ()) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        self.expected = expected  # states of replies that a test asks for
+        page.on("console", lambda message: self._said(message))
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("response", self._answered)
+        page.on("requestfailed", self._failed)
+
+    def _said(self, message: Any) -> None:
+        is_expected = any(f"status of {state}" in message.text for state in self.expected)
+        if message.type in ("error", "warning") and not is_expected:
+            self.faults.append(f"console {message.type}: {message.text}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400 and response.status not in self.expected:
+            self.faults.append(f"{response.status} {response.url}")
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # left by going to the next page
+            self.faults.append(f"{request.failure} {request.url}")
+
+    def take(self) -> list[str]:
+        found, self.faults = self.faults, []
+        return found
+
+
+def look(page: Page) -> list[str]:
+    """What is wrong with a page as it stands."""
+    found = []
+    text = page.inner_text("body")
+    if unfinished := UNFINISHED.search(text):
+        around = text[max(0, unfinished.start() - 40) : unfinished.end() + 40]
+        found.append(f"unfinished text: {around!r}")
+    if wide := page.evaluate(TOO_WIDE):
+        found.append(wide)
+    return found + read_aloud(page)
+
+
+def read_aloud(page: Page) -> list[str]:
+    """Violations of the accessibility rules, each with the elements that break it."""
+    settle(page)
+    violations = AXE.run(page, options=AXE_RULES).response["violations"]
+    return [
+        f"axe {v['id']}: {v['help']}: " + "; ".join(_node(node) for node in v["nodes"][:3]) + f" ({len(v['nodes'])})"
+        for v in violations
+    ]
+
+
+def _node(node: dict[str, Any]) -> str:
+    why = " ".join(check["message"] for check in node["any"] + node["all"] + node["none"])
+    return f"{node['html'][:160]} [{why[:160]}]"
+
+
+def settle(page: Page) -> None:
+    """Wait for the theme's script and the last transition, so that colours are the final ones."""
+    page.wait_for_function("!document.documentElement.hasAttribute('x-cloak')")
+    page.evaluate("() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => null)))")
+
+
+def show(page: Page, *, width: int, theme: str) -> None:
+    """Take a width, and the theme as its switch in the user's menu does."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.wait_for_function("!document.documentElement.hasAttribute('x-cloak')")
+    page.evaluate("theme => Alpine.$data(document.documentElement).switchTheme(theme)", theme)
+    page.wait_for_function(f"document.documentElement.classList.contains('{theme}')")
