@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -11,6 +11,10 @@ from cdp.ui.home import Problem, Step, register_home
 from cdp.ui.navigation import Entry, register_entry
 
 SILENT = timedelta(seconds=30)
+SCHEDULE_PARTS = (
+    reverse_lazy("admin:django_celery_beat_crontabschedule_changelist"),
+    reverse_lazy("admin:django_celery_beat_intervalschedule_changelist"),
+)
 
 
 def register_all() -> None:
@@ -22,7 +26,8 @@ def register_all() -> None:
          "django_celery_beat.view_periodictask", 60),
         (gettext_lazy("Health"), "monitor_heart", "admin:cdp_enginestate_changelist", "cdp.view_enginestate", 90),
     ):  # fmt: skip
-        register_entry(Entry("settings", title, icon, url, permission, order))
+        covers = SCHEDULE_PARTS if "periodictask" in url else ()
+        register_entry(Entry("settings", title, icon, url, permission, order, covers))
     register_home("problems", problems, permission="cdp.view_enginestate", order=-10)
     register_home("steps", steps, permission="cdp.view_account")
 

@@ -21,3 +21,6 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/", unknown_route),
 ]
+
+handler403 = "cdp.ui.site.forbidden"
+handler404 = "cdp.ui.site.not_found"

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -36,7 +36,7 @@ def _navigation() -> None:
     )  # fmt: skip
     register_entry(
         Entry("audience", gettext_lazy("Fields"), "tune", "admin:contacts_contactfield_changelist",
-              "contacts.view_contactfield", 20)
+              "contacts.view_contactfield", 20, covers=(reverse_lazy("admin:contacts_fieldgroup_changelist"),))
     )  # fmt: skip
     register_entry(
         Entry("audience", gettext_lazy("Subscription categories"), "rule",

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db.models import Sum
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -19,7 +19,16 @@ LATE = timedelta(seconds=5)
 def register_all() -> None:
     see = "events.view_event"
     history = "admin:events_event_changelist"
-    register_entry(Entry("activity", gettext_lazy("Event history"), "history", history, see, 10))
+    troubles = (
+        reverse_lazy("admin:events_quarantinedevent_changelist"),
+        reverse_lazy("admin:events_rejectedevent_changelist"),
+    )
+    register_entry(
+        Entry("activity", gettext_lazy("Live events"), "sensors", "admin:events_event_live", see, 5)
+    )
+    register_entry(
+        Entry("activity", gettext_lazy("Event history"), "history", history, see, 10, covers=troubles)
+    )
     register_entry(
         Entry("activity", gettext_lazy("Event types"), "category", "admin:events_eventtype_changelist",
               "events.view_eventtype", 20)

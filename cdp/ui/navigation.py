@@ -21,7 +21,7 @@ GROUPS: tuple[tuple[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item. `url` is a name to reverse; `covers`: prefixes of the address below which the entry is lit."""
+    """One item. `url` is a name to reverse; `covers`: further addresses (lazy ones too) below which it is lit."""
 
     group: str
     title: Any
@@ -29,11 +29,12 @@ class Entry:
     url: str
     permission: str
     order: int = 0
-    covers: tuple[str, ...] = ()
+    covers: tuple[Any, ...] = ()
 
-    def is_active(self, request: HttpRequest) -> bool:
-        prefixes = self.covers or (reverse(self.url),)
-        return any(request.path.startswith(prefix) for prefix in prefixes)
+    def match(self, path: str) -> int:
+        """How many characters of the address this entry stands for; 0 when it is another's."""
+        prefixes = (reverse(self.url), *map(str, self.covers))
+        return max((len(prefix) for prefix in prefixes if path.startswith(prefix)), default=0)
 
 
 entries: list[Entry] = []
@@ -47,17 +48,49 @@ def register_entry(entry: Entry) -> None:
         entries.append(entry)
 
 
+def entries_of(user: Any) -> list[Entry]:
+    """What the user may open, in the order of the tree."""
+    places = [key for key, _title in GROUPS]
+    mine = [entry for entry in entries if user.has_perm(entry.permission)]
+    return sorted(mine, key=lambda entry: (places.index(entry.group), entry.order))
+
+
+def active_entry(request: HttpRequest) -> Entry | None:
+    """The entry the address belongs to: the one that names most of it."""
+    found = max(entries, key=lambda entry: entry.match(request.path), default=None)
+    return found if found is not None and found.match(request.path) else None
+
+
 def build_navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The tree the theme draws, for this user."""
     home = {"title": pgettext_lazy("page", "Home"), "icon": "home", "link": reverse("admin:index")}
     home["active"] = request.path == home["link"]
     found: list[dict[str, Any]] = [{"items": [home]}]
+    mine, current = entries_of(request.user), active_entry(request)
     for key, title in GROUPS:
-        mine = [e for e in entries if e.group == key and request.user.has_perm(e.permission)]
         items = [
-            {"title": e.title, "icon": e.icon, "link": reverse(e.url), "active": e.is_active(request)}
-            for e in sorted(mine, key=lambda entry: entry.order)
+            {"title": entry.title, "icon": entry.icon, "link": reverse(entry.url), "active": entry is current}
+            for entry in mine
+            if entry.group == key
         ]
         if items:
             found.append({"title": title, "items": items})
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    title: Any
+    link: str = ""
+
+
+def crumbs(request: HttpRequest, *, title: Any, record: Any = None) -> list[Crumb]:
+    """The way to a page: group, screen, and the record or the page's own title below it."""
+    entry = active_entry(request)
+    if entry is None:
+        return [Crumb(title)]
+    link = reverse(entry.url)
+    way = [Crumb(dict(GROUPS)[entry.group]), Crumb(entry.title, link)]
+    last = str(record or title or "")
+    is_own = request.path == link or last.casefold() == str(entry.title).casefold()
+    return way if is_own or not last else [*way, Crumb(last)]

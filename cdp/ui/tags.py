@@ -5,8 +5,9 @@ from typing import Any
 from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
-from cdp.ui import formatting, status
+from cdp.ui import formatting, navigation, status
 
 register = template.Library()
 
@@ -59,3 +60,13 @@ def ui_word(kind: str, value: Any) -> Any:
     """The word of a state; other texts as they are."""
     found = status.registry.get(kind, {}).get(str(value))
     return found.word if found else value
+
+
+@register.simple_tag(takes_context=True)
+def ui_crumbs(context: Any) -> list[navigation.Crumb]:
+    """The way to this page. A form of a record is named by it, the form of a new one by what is made."""
+    opts, record = context.get("opts"), context.get("original") or context.get("object")
+    title = context.get("title", "")
+    if record is None and context.get("add") and opts is not None:
+        title = _("Create %(name)s") % {"name": opts.verbose_name}
+    return navigation.crumbs(context["request"], title=title, record=record)

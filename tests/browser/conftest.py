@@ -70,7 +70,10 @@ def open_as(browser: Browser, product: Product, signed_in: Any) -> Iterator[Call
     def open_page(name: str = "boss", *, expected: tuple[int, ...] = ()) -> Page:
         state = signed_in(name) if name else None
         context = browser.new_context(
-            base_url=product.address, storage_state=state, viewport={"width": 1280, "height": 800}, reduced_motion="reduce"
+            base_url=product.address,
+            storage_state=state,
+            viewport={"width": 1280, "height": 800},
+            reduced_motion="reduce",
         )
         context.set_default_timeout(10_000)
         contexts.append(context)

@@ -61,7 +61,12 @@ class Product:
     def manage(self, *words: str) -> str:
         """What a command of this instance prints."""
         done = subprocess.run(
-            self._command(*words), env=os.environ | OWN_SERVICES, text=True, capture_output=True, timeout=120, check=False
+            self._command(*words),
+            env=os.environ | OWN_SERVICES,
+            text=True,
+            capture_output=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -19,6 +19,7 @@ from tests.browser.product import PASSWORD, Product
 from tests.browser.sitemap import crawl
 from tests.browser.watch import THEMES, WIDTHS, Watch, look, settle, show
 
+TALLEST = 2_000
 TARGET = Path(__file__).resolve().parents[2] / "screenshots"
 
 
@@ -56,18 +57,20 @@ def take_pictures(browser: Browser, options: argparse.Namespace) -> list[str]:
     watch = Watch(page)
     faults: list[str] = []
 
-    def visit(address: str) -> None:
-        print(address, flush=True)
+    def visit(address: str, is_first: bool) -> None:
         page.goto(address)
-        if options.only in address:
-            faults.extend(f"{address}: {fault}" for fault in watch.take())
-            for width in WIDTHS:
-                for theme in THEMES:
-                    show(page, width=width, theme=theme)
-                    settle(page)
-                    page.screenshot(path=TARGET / f"{name_of(address)}-{width}-{theme}.png", full_page=True)
-                    faults.extend(f"{address} at {width} {theme}: {fault}" for fault in look(page))
-            show(page, width=WIDTHS[0], theme=THEMES[0])
+        faults.extend(f"{address}: {fault}" for fault in watch.take())
+        if options.only not in address or not is_first:
+            return
+        print(address, flush=True)
+        for width in WIDTHS:
+            for theme in THEMES:
+                show(page, width=width, theme=theme)
+                settle(page)
+                whole = page.evaluate("document.documentElement.scrollHeight")
+                page.set_viewport_size({"width": width, "height": min(whole, TALLEST)})
+                page.screenshot(path=TARGET / f"{name_of(address)}-{width}-{theme}.png")
+                faults.extend(f"{address} at {width} {theme}: {fault}" for fault in look(page))
 
     crawl(page, visit)
     return faults

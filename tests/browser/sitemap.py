@@ -21,8 +21,8 @@ def kind_of(address: str) -> str:
     return f"{path}?{'&'.join(sorted(asked))}"
 
 
-def crawl(page: Page, visit: Callable[[str], None], *, start: str = "/admin/") -> list[str]:
-    """Visit the pages breadth first, `EACH` of a kind, and return their addresses."""
+def crawl(page: Page, visit: Callable[[str, bool], None], *, start: str = "/admin/") -> list[str]:
+    """Visit the pages breadth first, `EACH` of a kind (told whether it is the first), and return their addresses."""
     seen: dict[str, int] = {}
     queue, visited = [start], []
     while queue:
@@ -32,7 +32,7 @@ def crawl(page: Page, visit: Callable[[str], None], *, start: str = "/admin/") -
             continue
         seen[kind] = seen.get(kind, 0) + 1
         visited.append(address)
-        visit(address)
+        visit(address, seen[kind] == 1)
         queue += [found for found in _links(page) if found not in visited]
     return visited
 

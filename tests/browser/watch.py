@@ -10,7 +10,10 @@ UNFINISHED = re.compile(r"\bNone\b|\bundefined\b|\bNaN\b|\{\{|\[object|object \(
 WIDTHS = (1280, 768)
 THEMES = ("light", "dark")
 AXE = Axe()
-AXE_RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+AXE_RULES = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
 
 # A name that is too wide, and by how much: elements that scroll by themselves are none.
 TOO_WIDE = """() => {
@@ -53,6 +56,17 @@ class Watch:
         return found
 
 
+def judge(page: Page, *, thorough: bool = True) -> list[str]:
+    """What is wrong with the page in both widths and themes; accessibility only when `thorough`."""
+    found = []
+    for width in WIDTHS:
+        for theme in THEMES:
+            show(page, width=width, theme=theme)
+            faults = look(page) + (read_aloud(page) if thorough else [])
+            found += [f"at {width} {theme}: {fault}" for fault in faults]
+    return found
+
+
 def look(page: Page) -> list[str]:
     """What is wrong with a page as it stands."""
     found = []
@@ -62,7 +76,7 @@ def look(page: Page) -> list[str]:
         found.append(f"unfinished text: {around!r}")
     if wide := page.evaluate(TOO_WIDE):
         found.append(wide)
-    return found + read_aloud(page)
+    return found
 
 
 def read_aloud(page: Page) -> list[str]:
@@ -70,7 +84,9 @@ def read_aloud(page: Page) -> list[str]:
     settle(page)
     violations = AXE.run(page, options=AXE_RULES).response["violations"]
     return [
-        f"axe {v['id']}: {v['help']}: " + "; ".join(_node(node) for node in v["nodes"][:3]) + f" ({len(v['nodes'])})"
+        f"axe {v['id']}: {v['help']}: "
+        + "; ".join(_node(node) for node in v["nodes"][:3])
+        + f" ({len(v['nodes'])})"
         for v in violations
     ]
 
