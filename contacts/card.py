@@ -119,7 +119,10 @@ def _identifiers(card: Card) -> None:
     ]
     addresses = {
         (row.kind, row.value): row
-        for row in Address.objects.filter(value__in=[value for _kind, value, _shown in held])
+        for row in Address.objects.filter(
+            kind__in=[kind for kind, _value, _shown in held],
+            value__in=[value for _kind, value, _shown in held],
+        )
     }
     labels = {"email": _("E-mail"), "phone": _("Phone"), "key": _("Contact key")}
     if contact.external_id:

@@ -15,6 +15,7 @@ from unfold.views import ChangeList
 from cdp.ui.keyset import read_page
 
 COUNT_LIMIT = 10_000
+NARROWED_LIMIT = 1_000  # what is searched, filtered or a saved view costs more a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,27 @@ class Empty:
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than `COUNT_LIMIT` rows, so that a list of millions opens at once."""
+    """Counts no further than `most` rows, so that a list of millions opens at once."""
+
+    most = COUNT_LIMIT
 
     @cached_property
     def count(self) -> int:
         query: Any = self.object_list
-        sql, params = query.order_by().values("pk")[:COUNT_LIMIT].query.sql_with_params()
+        sql, params = query.order_by().values("pk")[: self.most].query.sql_with_params()
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({sql}) AS capped", params)
             return int(cursor.fetchone()[0])
+
+
+def estimate_of(model: Any) -> int:
+    """How many rows a table has, as its statistics say; 0 when it has none yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = %s::regclass",
+            [model._meta.db_table],
+        )
+        return int(cursor.fetchone()[0])
 
 
 class KeysetChangeList(ChangeList):
@@ -88,7 +101,10 @@ class KeysetChangeList(ChangeList):
         return view.narrow(found) if view is not None and view.narrow is not None else found
 
     def get_results(self, request: HttpRequest) -> None:
+        self.is_narrowed = bool(self.query or self.has_active_filters)
+        is_whole = not self.is_narrowed and self.view in (None, *self.model_admin.views[:1])
         paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
+        paginator.most = COUNT_LIMIT if is_whole else NARROWED_LIMIT
         page = read_page(
             self.queryset, order=self.order.fields, size=self.list_per_page,
             after=self.params.get("after", ""), before=self.params.get("before", ""),
@@ -96,7 +112,8 @@ class KeysetChangeList(ChangeList):
         self.result_list = page.rows
         self.model_admin.prepare_rows(request, page.rows)
         self.result_count = paginator.count if page.older or page.newer else len(page.rows)
-        self.is_count_capped = self.result_count >= COUNT_LIMIT
+        self.is_count_capped = self.result_count >= paginator.most
+        self.estimate = estimate_of(self.model) if self.is_count_capped and is_whole else 0
         self.full_result_count = self.result_count  # the same, so that the frame prints no count of its own
         self.show_full_result_count = False
         self.show_admin_actions = True
@@ -105,7 +122,6 @@ class KeysetChangeList(ChangeList):
         self.paginator = paginator
         self.newer_link = self._link(before=page.newer) if page.newer else ""
         self.older_link = self._link(after=page.older) if page.older else ""
-        self.is_narrowed = bool(self.query or self.has_active_filters)
 
     def _link(self, **cursor: str) -> str:
         gone = [name for name in ("after", "before") if name not in cursor]

@@ -1,5 +1,5 @@
--- A database large enough to judge the admin's lists: 300 000 contacts, 1 000 000 events of 180 days, 300 of them today.
--- Contact 1 has 20 000 events. Run on an empty, migrated database.
+-- A database large enough to judge the admin by: 300 000 contacts, 1 000 000 events of 180 days, 20 000 of them of contact 1.
+-- For an empty, migrated database.
 INSERT INTO contacts_contact (id, state, is_restricted, external_id, email, email_norm, phone, first_name, last_name, town,
     location, data, provenance, source, source_detail, created_at, updated_at, delete_reason)
 SELECT n, CASE WHEN n % 500 = 0 THEN 'deleted' ELSE 'active' END, false,
