@@ -27,7 +27,9 @@ def register_all() -> None:
         Entry("activity", gettext_lazy("Live events"), "sensors", "admin:events_event_live", see, 5)
     )
     register_entry(
-        Entry("activity", gettext_lazy("Event history"), "history", history, see, 10, covers=troubles)
+        Entry(
+            "activity", gettext_lazy("Event history"), "history", history, see, 10, covers=troubles, key="e"
+        )
     )
     register_entry(
         Entry("activity", gettext_lazy("Event types"), "category", "admin:events_eventtype_changelist",

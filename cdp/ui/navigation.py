@@ -21,7 +21,8 @@ GROUPS: tuple[tuple[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item. `url` is a name to reverse; `covers`: further addresses (lazy ones too) below which it is lit."""
+    """One item. `url` is a name to reverse; `covers`: further addresses (lazy ones too) below which it is lit; `key`: the
+    letter that goes there after `g`."""
 
     group: str
     title: Any
@@ -30,6 +31,7 @@ class Entry:
     permission: str
     order: int = 0
     covers: tuple[Any, ...] = ()
+    key: str = ""
 
     def match(self, path: str) -> int:
         """How many characters of the address this entry stands for; 0 when it is another's."""
@@ -63,16 +65,24 @@ def active_entry(request: HttpRequest) -> Entry | None:
 
 def build_navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The tree the theme draws, for this user."""
-    home = {"title": pgettext_lazy("page", "Home"), "icon": "home", "link": reverse("admin:index")}
+    home = {
+        "title": pgettext_lazy("page", "Home"),
+        "icon": "home",
+        "link": reverse("admin:index"),
+        "key": "h",
+    }
     home["active"] = request.path == home["link"]
     found: list[dict[str, Any]] = [{"items": [home]}]
     mine, current = entries_of(request.user), active_entry(request)
     for key, title in GROUPS:
         items = [
-            {"title": entry.title, "icon": entry.icon, "link": reverse(entry.url), "active": entry is current}
+            {
+                "title": entry.title, "icon": entry.icon, "link": reverse(entry.url), "active": entry is current,
+                "key": entry.key,
+            }
             for entry in mine
             if entry.group == key
-        ]
+        ]  # fmt: skip
         if items:
             found.append({"title": title, "items": items})
     return found

@@ -58,6 +58,8 @@ class Watch:
 
 def judge(page: Page, *, thorough: bool = True) -> list[str]:
     """What is wrong with the page in both widths and themes; accessibility only when `thorough`."""
+    if page.evaluate("typeof Alpine") == "undefined":
+        return [f"outside the frame: {page.inner_text('body')[:200]!r}"]
     found = []
     for width in WIDTHS:
         for theme in THEMES:

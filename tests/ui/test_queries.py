@@ -1,0 +1,86 @@
+"""How many queries a page makes: exactly so many, however much it shows; and no more than its kind may (list 10, record 15, home 12)."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from cdp.engine import drain
+from contacts.models import Contact, ContactList
+from contacts.services.lists import add_to_list, ensure_lists
+from events.engines import EventProcessing
+from tests.contacts.people import KINDS, someone, upsert
+from tests.events.inbox import accepted, event_type
+
+pytestmark = pytest.mark.django_db
+
+MOST = {"list": 10, "record": 15, "home": 12}
+# address → (kind, queries); the number is exact: more is a regression, fewer is a number to lower here
+PAGES = {
+    "": ("home", 0),
+    "contacts/contact/": ("list", 0),
+    "contacts/contact/?q=person": ("list", 0),
+    "contacts/contact/?view=email-active": ("list", 0),
+    "contacts/contact/{contact}/change/": ("record", 0),
+    "contacts/contact/{contact}/activity/?period=all": ("record", 0),
+    "contacts/contactlist/": ("list", 0),
+    "contacts/subscriptioncategory/": ("list", 0),
+    "contacts/contactfield/": ("list", 0),
+    "events/event/?period=30d": ("list", 0),
+    "events/event/?period=30d&type={type}": ("list", 0),
+    "events/event/live/": ("list", 0),
+    "events/eventtype/": ("list", 0),
+    "partners/apikey/": ("list", 0),
+    "auth/user/": ("list", 0),
+    "auth/group/": ("list", 0),
+    "django_celery_beat/periodictask/": ("list", 0),
+    "cdp/enginestate/": ("list", 0),
+}
+SIZES = (3, 30)
+
+
+def fill(size: int) -> dict[str, int]:
+    """`size` people on `size` lists, with tokens and an event of each of `size` types; one of them has them all."""
+    now = datetime.now(UTC)
+    tokens = [word for word in "T" if word in KINDS]
+    outcomes = upsert(
+        *(
+            someone(f"X{n}", f"E{n}", *(f"{word}{n}" for word in tokens), fields={"first_name": f"Person{n}"})
+            for n in range(size)
+        ),
+        now=now - timedelta(hours=1),
+    )
+    ids = [outcome.contact_id for outcome in outcomes]
+    for pk in ensure_lists([f"List {n}" for n in range(size)], now=now).values():
+        add_to_list(pk, ids, now=now)
+    kinds = [event_type(f"type{n}") for n in range(size)]
+    for n, kind in enumerate(kinds):
+        for person in (0, n):
+            moment = now - timedelta(minutes=n + 1)
+            accepted(kind, external_id=f"X{person}", event_at=moment, received_at=moment)
+    drain(EventProcessing())
+    return {"contact": ids[0], "type": kinds[0].pk}
+
+
+def count(client, address) -> int:
+    client.get(address)  # fills what is kept for the process
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        assert client.get(address).status_code == 200
+    return len(asked)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_makes_as_many_queries_as_it_may(admin_client, size):
+    made = fill(size)
+    assert Contact.objects.count() == size
+    assert ContactList.objects.count() == size
+    found = {page: count(admin_client, f"/admin/{page.format(**made)}") for page in PAGES}
+    print("FOUND", size, found)
+    assert found == {page: queries for page, (_kind, queries) in PAGES.items()}
+
+
+def test_no_page_passes_the_budget_of_its_kind():
+    assert all(queries <= MOST[kind] for kind, queries in PAGES.values())
