@@ -22,8 +22,9 @@ def kind_of(address: str) -> str:
 
 
 def crawl(page: Page, visit: Callable[[str, bool], None], *, start: str = "/admin/") -> list[str]:
-    """Visit the pages breadth first, `EACH` of a kind (told whether it is the first), and return their addresses."""
+    """Visit the pages breadth first, `EACH` of a kind, told whether the path is new, and return their addresses."""
     seen: dict[str, int] = {}
+    paths: set[str] = set()
     queue, visited = [start], []
     while queue:
         address = queue.pop(0)
@@ -32,7 +33,9 @@ def crawl(page: Page, visit: Callable[[str, bool], None], *, start: str = "/admi
             continue
         seen[kind] = seen.get(kind, 0) + 1
         visited.append(address)
-        visit(address, seen[kind] == 1)
+        path = kind.partition("?")[0]
+        visit(address, path not in paths)
+        paths.add(path)
         queue += [found for found in _links(page) if found not in visited]
     return visited
 

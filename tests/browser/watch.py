@@ -60,13 +60,14 @@ def judge(page: Page, *, thorough: bool = True) -> list[str]:
     """What is wrong with the page in both widths and themes; accessibility only when `thorough`."""
     if page.evaluate("typeof Alpine") == "undefined":
         return [f"outside the frame: {page.inner_text('body')[:200]!r}"]
-    found = []
+    found: dict[str, list[str]] = {}
     for width in WIDTHS:
         for theme in THEMES:
             show(page, width=width, theme=theme)
             faults = look(page) + (read_aloud(page) if thorough else [])
-            found += [f"at {width} {theme}: {fault}" for fault in faults]
-    return found
+            for fault in faults:
+                found.setdefault(fault, []).append(f"{width} {theme}")
+    return [f"at {', '.join(places)}: {fault}" for fault, places in found.items()]
 
 
 def look(page: Page) -> list[str]:
