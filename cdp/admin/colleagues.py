@@ -6,9 +6,11 @@ from django import forms
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import ReadOnlyPasswordHashWidget
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Count
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -36,6 +38,7 @@ class ColleagueForm(UserChangeForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["password"].widget = PasswordLink()
         words = {
             "username": (_("User name"), _("For signing in: letters, digits and @ . + - _")),
             "password": (_("Password"), ""),
@@ -127,10 +130,18 @@ class ColleagueAdmin(UserAdmin, ListAdmin):  # type: ignore[misc]
         return moment(row.date_joined)
 
 
+class PasswordLink(ReadOnlyPasswordHashWidget):
+    """That there is a password, and the way to a new one; how it is kept is nobody's business."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        return render_to_string("ui/password.html")
+
+
 class RightsGrid(forms.CheckboxSelectMultiple):
     """One row a subject, one box a right."""
 
-    template_name = "ui/rights.html"
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        return render_to_string("ui/rights.html", self.get_context(name, value, attrs))
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         chosen = {str(part) for part in value or ()}
