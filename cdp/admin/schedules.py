@@ -70,6 +70,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(PeriodicTask)
 class ScheduleAdmin(ListAdmin):
+    noun, nouns = gettext_lazy("schedule"), gettext_lazy("schedules")
     form = ScheduleForm
     list_display = ("schedule", "when", "state", "last", "runs")
     list_select_related = ("crontab", "interval")

@@ -173,6 +173,8 @@ class ListAdmin(ModelAdmin):
     orders: tuple[Order, ...] = ()
     empty: Empty | None = None
     list_before_template = "ui/list_views.html"
+    noun: Any = ""  # what one is called, and many, where the model's own name says it badly
+    nouns: Any = ""
     change_form_show_cancel_button = True
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
@@ -185,7 +187,7 @@ class ListAdmin(ModelAdmin):
         """Read what the columns of these rows need, in a fixed number of queries."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        title = self.opts.verbose_name_plural
+        title = self.nouns or self.opts.verbose_name_plural
         return super().changelist_view(
             request,
             {"title": str(title)[:1].upper() + str(title)[1:], "subtitle": None} | (extra_context or {}),

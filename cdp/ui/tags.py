@@ -68,5 +68,7 @@ def ui_crumbs(context: Any) -> list[navigation.Crumb]:
     opts, record = context.get("opts"), context.get("original") or context.get("object")
     title = context.get("title", "")
     if record is None and context.get("add") and opts is not None:
-        title = _("Create %(name)s") % {"name": opts.verbose_name}
+        form = context.get("adminform")
+        noun = getattr(getattr(form, "model_admin", None), "noun", "") or opts.verbose_name
+        title = _("Create %(name)s") % {"name": noun}
     return navigation.crumbs(context["request"], title=title, record=record)

@@ -76,7 +76,7 @@ def test_a_role_is_a_grid_of_rights(page):
     page.goto("/admin/auth/group/add/")
     page.fill("[name=name]", "Reader of events")
     page.get_by_role("checkbox", name="Events: see", exact=True).check()
-    page.get_by_role("button", name="Create group").click()
+    page.get_by_role("button", name="Create role").click()
     row = page.locator("tr.data-row", has_text="Reader of events")
     row.get_by_role("link").click()
     expect(page.get_by_role("checkbox", name="Events: see", exact=True)).to_be_checked()
