@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget
 from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Count
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -30,7 +31,7 @@ WORDS = {
     "change": gettext_lazy("change"),
     "delete": gettext_lazy("delete"),
 }
-HIDDEN_APPS = ("contenttypes", "sessions", "admin")
+ORDER = {"view": 0, "add": 1, "change": 2, "delete": 3}
 
 
 class ColleagueForm(UserChangeForm):  # type: ignore[misc]
@@ -84,6 +85,14 @@ class ColleagueAdmin(UserAdmin, ListAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("groups")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "groups":  # roles are made on their own page
+            field.widget.can_add_related = field.widget.can_change_related = field.widget.can_view_related = (
+                False
+            )
+        return field
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
@@ -146,7 +155,7 @@ class RightsGrid(forms.CheckboxSelectMultiple):
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         chosen = {str(part) for part in value or ()}
         tables: dict[Any, dict[Any, list[dict[str, Any]]]] = {}
-        for right in visible_rights():
+        for right in sorted(visible_rights(), key=place_of):
             kind = right.content_type
             model = kind.model_class()
             subject = str(model._meta.verbose_name_plural) if model else kind.model
@@ -158,10 +167,16 @@ class RightsGrid(forms.CheckboxSelectMultiple):
 
 
 def visible_rights() -> Any:
-    rights = Permission.objects.exclude(content_type__app_label__in=HIDDEN_APPS).select_related(
+    """Rights to what has a screen: others open nothing to a person."""
+    kinds = ContentType.objects.get_for_models(*admin.site._registry, for_concrete_models=False).values()
+    return Permission.objects.filter(content_type__in=[kind.pk for kind in kinds]).select_related(
         "content_type"
     )
-    return rights.order_by("content_type__app_label", "content_type__model", "pk")
+
+
+def place_of(right: Permission) -> tuple[str, str, int]:
+    kind = right.content_type
+    return kind.app_label, kind.model, ORDER.get(right.codename.partition("_")[0], len(ORDER))
 
 
 def word_of(right: Permission) -> Any:
@@ -185,11 +200,7 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_permissions(self) -> list[Permission]:
         """Rights the grid does not show stay as they are."""
-        kept = (
-            self.instance.permissions.filter(content_type__app_label__in=HIDDEN_APPS)
-            if self.instance.pk
-            else ()
-        )
+        kept = self.instance.permissions.exclude(pk__in=visible_rights()) if self.instance.pk else ()
         return [*self.cleaned_data["permissions"], *kept]
 
 
@@ -197,6 +208,7 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
 class RoleAdmin(ListAdmin):
     """Roles: named sets of rights."""
 
+    noun, nouns = gettext_lazy("role"), gettext_lazy("roles")
     form = RoleForm
     list_display = ("name", "rights", "colleagues")
     ordering = ("-id",)
