@@ -88,7 +88,7 @@ class ColleagueAdmin(UserAdmin, ListAdmin):  # type: ignore[misc]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "groups":  # roles are made on their own page
+        if field is not None and db_field.name == "groups":  # roles are made on their own page
             field.widget.can_add_related = field.widget.can_change_related = field.widget.can_view_related = (
                 False
             )
