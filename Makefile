@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 HOST ?= 127.0.0.1
 
-.PHONY: run dev test test-browser lint format bench pins env frontend clean
+.PHONY: run dev test test-browser screenshots lint format bench pins env frontend clean
 
 run: env frontend
 	exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT)
@@ -19,6 +19,9 @@ test: env-dev frontend
 
 test-browser: env-dev frontend
 	$(BIN)/python -m pytest -m browser $(ARGS)
+
+screenshots: env-dev frontend
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 lint: env-dev
 	$(BIN)/ruff check .

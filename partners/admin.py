@@ -60,6 +60,7 @@ class KeyForm(forms.Form):
 class ApiKeyAdmin(ListAdmin):
     list_display = ("key", "opens", "state", "used", "made")
     search_fields = ("name",)
+    search_help_text = gettext_lazy("name")
     orders = (Order("", "", ("-id",)),)
     views = (
         View("", gettext_lazy("All")),

@@ -30,6 +30,7 @@ from contacts.models import (
 class ContactListAdmin(ListAdmin):
     list_display = ("name", "size", "kind", "changed")
     search_fields = ("name",)
+    search_help_text = gettext_lazy("name")
     fields = ("name",)
     orders = (Order("", "", ("-id",)),)
     empty = Empty(
@@ -101,6 +102,7 @@ class SubscriptionCategoryAdmin(ListAdmin):
     form = CategoryForm
     list_display = ("name", "key", "size")
     search_fields = ("name", "key")
+    search_help_text = gettext_lazy("name or key")
     orders = (Order("", "", ("-id",)),)
     empty = Empty(
         gettext_lazy("No subscription categories yet"),
@@ -168,6 +170,7 @@ class ContactFieldAdmin(ListAdmin):
     list_display = ("name", "type", "variable", "group")
     list_filter = ("group", "type")
     search_fields = ("name", "key")
+    search_help_text = gettext_lazy("name or key")
     list_select_related = ("group",)
     orders = (Order("", "", ("id",)),)
 

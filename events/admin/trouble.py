@@ -98,6 +98,7 @@ class RejectedEventAdmin(ReadOnlyAdmin):
     list_display = ("when", "event_type_key", "code", "path", "message", "actor")
     list_filter = ("code",)
     search_fields = ("event_type_key",)
+    search_help_text = gettext_lazy("key of the event type")
     orders = (Order("", "", ("-id",)),)
     empty = Empty(
         gettext_lazy("Nothing was refused"),

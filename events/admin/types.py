@@ -34,6 +34,11 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
             "retention_days",
         )  # fmt: skip
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "description" in self.fields:
+            self.fields["description"].widget.attrs["rows"] = 3
+
     def clean_key(self) -> str:
         text = str(self.cleaned_data["key"]).strip()
         try:
@@ -67,6 +72,7 @@ class EventTypeAdmin(ListAdmin):
     list_display = ("type", "day", "last", "errors", "checking", "segmentation")
     list_filter = ("category", "validation_mode")
     search_fields = ("key", "name")
+    search_help_text = gettext_lazy("name or key")
     orders = (Order("", "", ("key",)),)
     views = (
         View("", gettext_lazy("All")),
