@@ -1,19 +1,48 @@
 """Settings of the account."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from cdp.models import Account
 from cdp.ui.admin import ListAdmin
 
 
+class ZoneWidget(UnfoldAdminTextInputWidget):  # type: ignore[misc]
+    """A text that proposes the zones there are; the model says whether it is one."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        drawn = super().render(name, value, {**(attrs or {}), "list": "zones"}, renderer)
+        zones = format_html_join(
+            "", '<option value="{}"></option>', ((zone,) for zone in sorted(available_timezones()))
+        )
+        return format_html('{}<datalist id="zones">{}</datalist>', drawn, zones)
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Account
+        fields = ("time_zone", "blocked_identifiers")  # of these something is said here; the screen names them all
+        widgets = {"time_zone": ZoneWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "blocked_identifiers" in self.fields:
+            self.fields["blocked_identifiers"].widget.attrs["rows"] = 3
+
+
 @admin.register(Account)
 class AccountAdmin(ListAdmin):
+    form = AccountForm
     list_display = ("organisation_name", "time_zone", "language", "currency")
     fieldsets = (
         (None, {"fields": ("organisation_name", "user_email")}),
