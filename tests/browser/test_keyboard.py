@@ -55,7 +55,7 @@ def test_a_row_opens_by_keyboard(page):
 
 def test_the_user_menu_opens_and_closes_by_keyboard(page):
     page.goto("/admin/")
-    tab_to(page, "^boss|boss$")
+    tab_to(page, r"\bboss\b")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
     page.keyboard.press("Escape")
