@@ -3,6 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+from cron_descriptor import (
+    FormatException,
+    MissingFieldException,
+    Options,
+    WrongArgumentException,
+    get_description,
+)
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -11,12 +18,13 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django_celery_beat.admin import (
     ClockedScheduleAdmin,
     CrontabScheduleAdmin,
     PeriodicTaskAdmin,
+    PeriodicTaskInline,
     TaskSelectWidget,
 )
 from django_celery_beat.admin import PeriodicTaskForm as StockTaskForm
@@ -33,6 +41,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from cdp.models import Account, EngineState
 from cdp.ui.admin import ListAdmin, ReadOnlyAdmin
+from cdp.ui.seeded import seeded
 
 LATE_BACKLOG = timedelta(minutes=1)
 SILENT = timedelta(seconds=30)
@@ -115,12 +124,60 @@ class ColleagueAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc]
     )
     readonly_fields = ("last_login", "date_joined")
 
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        found: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if db_field.name == "groups" and found is not None:
+            found.label_from_instance = lambda role: seeded(role.name)
+        return found
+
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin, ModelAdmin):  # type: ignore[misc]
     """Roles: named sets of rights."""
 
     filter_horizontal = ()
+    list_display = ("title",)
+
+    @admin.display(description=gettext_lazy("Role"))
+    def title(self, row: Any) -> str:
+        return seeded(row.name)
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        found: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if db_field.name == "permissions" and found is not None:
+            found.label_from_instance = name_permission
+        return found
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The roles alone: their links to rights and users go with them, and naming each says nothing."""
+        count = {self.opts.verbose_name_plural: len(objs)}
+        return [seeded(role.name) for role in objs], count, set(), []
+
+
+def name_permission(permission: Any) -> str:
+    """A right in the reader's language; Django keeps the names in English in the database."""
+    kind = permission.content_type
+    verb, _sep, model = permission.codename.partition("_")
+    words = {
+        "add": _("Can add: %(name)s"), "change": _("Can change: %(name)s"),
+        "delete": _("Can delete: %(name)s"), "view": _("Can view: %(name)s"),
+    }  # fmt: skip
+    is_common = verb in words and model == kind.model
+    name = words[verb] % {"name": kind.name} if is_common else _(permission.name)
+    return f"{kind.app_labeled_name} | {name}"
+
+
+def speak_crontab(row: CrontabSchedule) -> str:
+    """When a crontab runs, in words of the reader's language, with its zone."""
+    options = Options()
+    options.locale_code = {"uk": "uk_UA"}.get(get_language() or "", "en_US")
+    options.use_24hour_time_format = True
+    parts = (row.minute, row.hour, row.day_of_month, row.month_of_year, row.day_of_week)
+    try:
+        words = get_description(" ".join(part.replace(" ", "") for part in parts), options)
+    except (FormatException, MissingFieldException, WrongArgumentException):
+        return str(row)
+    return f"{words}, {row.timezone}"
 
 
 class TaskWidget(UnfoldAdminSelectWidget, TaskSelectWidget):  # type: ignore[misc]
@@ -141,11 +198,45 @@ class ScheduleAdmin(PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
     form = TaskForm
     change_form_template = None  # the library's own hold inline scripts, which our policy refuses
     change_list_template = None
+    list_display = ("title", "enabled", "timing", "start_time", "last_run_at", "one_off")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        found: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "crontab" and found is not None:
+            found.label_from_instance = speak_crontab
+        return found
+
+    @admin.display(description=gettext_lazy("Name"))
+    def title(self, row: Any) -> str:
+        return seeded(row.name)
+
+    @admin.display(description=gettext_lazy("Schedule"))
+    def timing(self, row: Any) -> str:
+        return speak_crontab(row.crontab) if row.crontab else str(row.scheduler)
+
+    @admin.display(description=gettext_lazy("In words"))
+    def crontab_translation(self, row: Any) -> str:
+        return speak_crontab(row.crontab) if row.crontab else "—"
+
+
+class ScheduledInline(PeriodicTaskInline):  # type: ignore[misc]
+    """What runs by this schedule."""
+
+    fields = readonly_fields = ("title", "enabled")
+
+    @admin.display(description=gettext_lazy("Name"))
+    def title(self, row: Any) -> str:
+        return seeded(row.name)
 
 
 @admin.register(CrontabSchedule)
 class ClockTimesAdmin(CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+    list_display = ("human_readable",)
+    inlines = (ScheduledInline,)
+
+    @admin.display(description=gettext_lazy("In words"))
+    def human_readable(self, row: Any) -> str:
+        return speak_crontab(row)
 
 
 @admin.register(IntervalSchedule)
@@ -155,4 +246,4 @@ class IntervalsAdmin(ModelAdmin):
 
 @admin.register(ClockedSchedule)
 class OnceAdmin(ClockedScheduleAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+    inlines = (ScheduledInline,)

@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from cdp.ui import formatting, status
 
@@ -52,6 +53,15 @@ def ui_links(context: Any, links: Any) -> list[tuple[Any, str]]:
         except NoReverseMatch:
             continue
     return found
+
+
+@register.simple_tag
+def ui_counted(page: Any) -> str:
+    """How many rows a list has and of what; the translation decides how the two stand together."""
+    is_capped = getattr(page, "is_count_capped", False)
+    count = formatting.number(page.result_count) + ("+" if is_capped else "")
+    name = page.opts.verbose_name if page.result_count == 1 else page.opts.verbose_name_plural
+    return _("%(count)s %(name)s") % {"count": count, "name": name}
 
 
 @register.simple_tag
