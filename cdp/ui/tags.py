@@ -6,6 +6,7 @@ from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, override
 
 from cdp.ui import formatting, status
 
@@ -53,6 +54,24 @@ def ui_links(context: Any, links: Any) -> list[tuple[Any, str]]:
         except NoReverseMatch:
             continue
     return found
+
+
+# Whole sentences for languages that inflect the name; `ui_create` finds them by what English makes of it.
+CREATE = (
+    gettext_noop("Create contact"), gettext_noop("Create list"), gettext_noop("Create additional field"),
+    gettext_noop("Create field group"), gettext_noop("Create subscription category"), gettext_noop("Create event type"),
+    gettext_noop("Create API key"), gettext_noop("Create user"), gettext_noop("Create group"),
+    gettext_noop("Create periodic task"),
+)  # fmt: skip
+
+
+@register.simple_tag
+def ui_create(opts: Any) -> str:
+    """`Create list`: as a whole when the catalogue has it, else with the name as it is."""
+    with override("en"):
+        english = _("Create %(name)s") % {"name": opts.verbose_name}
+    said = _(english)
+    return said if said != english else _("Create %(name)s") % {"name": opts.verbose_name}
 
 
 @register.simple_tag

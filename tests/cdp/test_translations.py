@@ -1,5 +1,6 @@
 """Every text of the interface has its Ukrainian, and the screens show it."""
 
+import base64
 import re
 import zoneinfo
 from datetime import UTC, datetime, timedelta
@@ -221,6 +222,24 @@ def test_a_bad_value_is_explained_in_ukrainian_and_on_the_wire_in_english(ukrain
     assert refusal.value.message == "'x' is not valid email"
 
 
+def test_the_api_speaks_english_to_everybody(compiled, client, db):
+    key = create_api_key(name="сайт", rights=["full"], now=NOW)[1]
+    token = base64.b64encode(f":{key}".encode()).decode()
+    headers = {"accept-language": "uk", "authorization": f"Basic {token}"}
+    reply = client.post("/api/v1/contact", "{", content_type="application/json", headers=headers)
+    assert reply.status_code == 400
+    assert not CYRILLIC.search(reply.text)
+    assert reply["Content-Language"] == "en"
+
+
+def test_the_button_names_what_is_made(ukrainian, everything):
+    for page, words in (
+        ("contactlist", "Створити список"),
+        ("subscriptioncategory", "Створити категорію підписки"),
+    ):
+        assert words in read_page(ukrainian.get(f"/admin/contacts/{page}/").text).texts
+
+
 @pytest.mark.parametrize(
     "address", ["contacts/contact/{id}/do/erase/", "contacts/contact/{id}/do/unsubscribe/"]
 )
@@ -252,6 +271,7 @@ def test_the_switch_changes_the_language_and_comes_back(compiled, admin_user):
     assert client.post("/i18n/setlang/", form, headers=came_from).status_code == 403
     switched = client.post("/i18n/setlang/", form | {"csrfmiddlewaretoken": token}, headers=came_from)
     assert (switched.status_code, switched["Location"]) == (302, came_from["referer"])
+    assert switched.cookies["django_language"]["max-age"] == 365 * 24 * 3600
     after = client.get(switched["Location"])
     assert '<html lang="uk"' in after.text
     assert "Контакти" in read_page(after.text).texts
