@@ -4,6 +4,7 @@ WORKDIR /app
 COPY requirements.txt .
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -r requirements.txt
 COPY . .
+RUN /venv/bin/pybabel -q compile -d locale -D django
 RUN if [ -f frontend/package.json ]; then \
       cd frontend && export PATH="/venv/bin:$PATH" && npm ci --no-audit --no-fund && npm run build && rm -rf node_modules; \
     fi

@@ -6,21 +6,21 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 HOST ?= 127.0.0.1
 
-.PHONY: run dev test test-browser screenshots lint format bench pins env frontend clean
+.PHONY: run dev test test-browser screenshots lint format bench pins env frontend translations messages clean
 
-run: env frontend
+run: env frontend translations
 	exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT)
 
-dev: env frontend
+dev: env frontend translations
 	CDP_DEBUG=1 exec $(BIN)/python manage.py up --reload --host $(HOST) --port $(PORT)
 
-test: env-dev frontend
+test: env-dev frontend translations
 	$(BIN)/python -m pytest -n 2 -m "not browser" $(ARGS)
 
-test-browser: env-dev frontend
+test-browser: env-dev frontend translations
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
-screenshots: env-dev frontend
+screenshots: env-dev frontend translations
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 lint: env-dev
@@ -77,6 +77,20 @@ frontend: $(if $(FRONTEND),frontend/dist/.stamp)
 frontend/dist/.stamp: $(SOURCES) | $(VENV)/.stamp
 	cd frontend && PATH="$(NODE_PATH_PREFIX)$$PATH" npm ci --no-audit --no-fund && PATH="$(NODE_PATH_PREFIX)$$PATH" npm run build
 	touch $@
+
+# Translations: locale/*/LC_MESSAGES/django.po is the source, .mo is made of it. `make messages` (needs GNU gettext) brings
+# new texts of the code into the .po files.
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/django.po))
+
+translations: $(CATALOGUES)
+
+%.mo: %.po | $(VENV)/.stamp
+	$(BIN)/pybabel -q compile -i $< -o $@
+
+messages: env
+	$(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file \
+		--ignore .venv --ignore node_modules --ignore .data --ignore tests --ignore bench
+	$(MAKE) translations
 
 clean:
 	rm -rf $(VENV) frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from cdp.api.moments import zone_of
 from cdp.models import Account
@@ -102,7 +103,11 @@ def read_card(contact: Contact, *, now: datetime) -> Card:
     return card
 
 
-LOCATION = (("country", "Country"), ("region", "Region"), ("city", "City"))
+LOCATION = (
+    ("country", gettext_noop("Country")),
+    ("region", gettext_noop("Region")),
+    ("city", gettext_noop("City")),
+)
 SENDABLE = frozenset({"active"})
 
 
@@ -224,7 +229,7 @@ def _groups(card: Card, fields: list[ContactField], zone: Any) -> None:
         if row.type == "multiselect":
             text = ", ".join(value)
         _group, values = filled.setdefault(row.group_id, (row.group, []))
-        values.append(Value(row.name, text.replace("T", " ") if row.type == "datetime" else text, f"data.{row.pk}",
+        values.append(Value(str(row), text.replace("T", " ") if row.type == "datetime" else text, f"data.{row.pk}",
                             _written(card.contact, f"data.{row.pk}")))  # fmt: skip
     card.groups = list(filled.values())
 

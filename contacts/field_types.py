@@ -13,6 +13,8 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from cdp.api.moments import read_date, read_moment
 from contacts.models.fields import ContactField, FieldType
 from contacts.normalise import InvalidValue, normalise_email, normalise_phone
@@ -64,7 +66,7 @@ def read_value(field: ContactField, value: Any, rules: Rules) -> Any:
     if value is None or value == []:
         return None
     if field.type not in (FieldType.JSON, FieldType.MULTISELECT) and isinstance(value, dict | list):
-        raise InvalidValue("bad_value", "must be a single value")
+        raise InvalidValue("bad_value", _("must be a single value"))
     return READERS[field.type](field, value, rules)
 
 
@@ -93,7 +95,7 @@ def _read_text(field: ContactField, value: Any, rules: Rules) -> str:  # noqa: A
     text = (CONTROL if is_area else LINE_CONTROL).sub("", _text(value))
     most = LONGEST_AREA if is_area else LONGEST_TEXT
     if len(text) > most:
-        raise InvalidValue("too_long", f"must be at most {most} characters")
+        raise InvalidValue("too_long", _("must be at most %(most)s characters"), most=most)
     return text
 
 
@@ -104,25 +106,28 @@ def _number(value: Any) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation as error:
-        raise InvalidValue("bad_number", f"'{_text(value)[:40]}' is not a number") from error
+        raise InvalidValue("bad_number", _("'%(text)s' is not a number"), text=_text(value)[:40]) from error
     if not number.is_finite() or isinstance(value, bool):
-        raise InvalidValue("bad_number", f"'{_text(value)[:40]}' is not a number")
+        raise InvalidValue("bad_number", _("'%(text)s' is not a number"), text=_text(value)[:40])
     return number
 
 
 def _check_range(field: ContactField, number: Decimal) -> None:
     if field.least is not None and number < field.least:
-        raise InvalidValue("out_of_range", f"must be at least {field.least.normalize():f}")
+        raise InvalidValue(
+            "out_of_range", _("must be at least %(least)s"), least=f"{field.least.normalize():f}"
+        )
     if field.most is not None and number > field.most:
-        raise InvalidValue("out_of_range", f"must be at most {field.most.normalize():f}")
+        raise InvalidValue("out_of_range", _("must be at most %(most)s"), most=f"{field.most.normalize():f}")
 
 
 def _read_integer(field: ContactField, value: Any, rules: Rules) -> int:  # noqa: ARG001
     number = _number(value)
     if not LEAST_INTEGER <= number <= MOST_INTEGER:
-        raise InvalidValue("out_of_range", f"must be from {LEAST_INTEGER} to {MOST_INTEGER}")
+        sentence = _("must be from %(least)s to %(most)s")
+        raise InvalidValue("out_of_range", sentence, least=LEAST_INTEGER, most=MOST_INTEGER)
     if number != number.to_integral_value():
-        raise InvalidValue("bad_number", "must be a whole number")
+        raise InvalidValue("bad_number", _("must be a whole number"))
     _check_range(field, number)
     return int(number)
 
@@ -130,9 +135,9 @@ def _read_integer(field: ContactField, value: Any, rules: Rules) -> int:  # noqa
 def _read_decimal(field: ContactField, value: Any, rules: Rules) -> str:  # noqa: ARG001
     number = _number(value)
     if abs(number) >= Decimal(10) ** 12:
-        raise InvalidValue("out_of_range", "must have at most 12 digits before the point")
+        raise InvalidValue("out_of_range", _("must have at most 12 digits before the point"))
     if number != round(number, 6):
-        raise InvalidValue("bad_number", "must have at most 6 digits after the point")
+        raise InvalidValue("bad_number", _("must have at most 6 digits after the point"))
     _check_range(field, number)
     return f"{number.normalize():f}" if number else "0"
 
@@ -143,7 +148,7 @@ def _read_date(field: ContactField, value: Any, rules: Rules) -> str:  # noqa: A
     if day is None and (moment := read_moment(text, rules.zone)):
         day = moment.astimezone(rules.zone).date()
     if day is None:
-        raise InvalidValue("bad_date", f"'{text[:40]}' is not a date such as 2026-01-31")
+        raise InvalidValue("bad_date", _("'%(text)s' is not a date such as 2026-01-31"), text=text[:40])
     return day.isoformat()
 
 
@@ -153,7 +158,8 @@ def _read_datetime(field: ContactField, value: Any, rules: Rules) -> str:  # noq
     if moment is None and (day := read_date(text)):
         moment = datetime(day.year, day.month, day.day, tzinfo=rules.zone).astimezone(UTC)
     if moment is None:
-        raise InvalidValue("bad_date", f"'{text[:40]}' is not a date with time such as 2026-01-31T10:20")
+        sentence = _("'%(text)s' is not a date with time such as 2026-01-31T10:20")
+        raise InvalidValue("bad_date", sentence, text=text[:40])
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -163,7 +169,8 @@ def _option(field: ContactField, text: str) -> str:
         if option.casefold() == text.casefold():
             return option
     known = ", ".join(field.options[:20])
-    raise InvalidValue("unknown_option", f"'{text[:40]}' is not one of the options: {known}")
+    sentence = _("'%(text)s' is not one of the options: %(known)s")
+    raise InvalidValue("unknown_option", sentence, text=text[:40], known=known)
 
 
 def _read_select(field: ContactField, value: Any, rules: Rules) -> str:  # noqa: ARG001
@@ -179,7 +186,7 @@ def _read_multiselect(field: ContactField, value: Any, rules: Rules) -> list[str
 def _read_boolean(field: ContactField, value: Any, rules: Rules) -> bool:  # noqa: ARG001
     found = TRUTHS.get(_text(value).lower())
     if found is None:
-        raise InvalidValue("bad_value", "must be true or false")
+        raise InvalidValue("bad_value", _("must be true or false"))
     return found
 
 
@@ -189,13 +196,13 @@ def _read_json(field: ContactField, value: Any, rules: Rules) -> Any:  # noqa: A
         text = json.dumps(found, default=float, allow_nan=False, ensure_ascii=False)
         size = len(text.encode())
     except (ValueError, OverflowError, RecursionError) as error:
-        raise InvalidValue("bad_json", "must be JSON of finite numbers and valid text") from error
+        raise InvalidValue("bad_json", _("must be JSON of finite numbers and valid text")) from error
     if size > LONGEST_JSON:
-        raise InvalidValue("too_long", f"must be at most {LONGEST_JSON} bytes of JSON")
+        raise InvalidValue("too_long", _("must be at most %(most)s bytes of JSON"), most=LONGEST_JSON)
     if _depth(found) > DEEPEST_JSON:
-        raise InvalidValue("bad_json", f"must be nested at most {DEEPEST_JSON} levels")
+        raise InvalidValue("bad_json", _("must be nested at most %(most)s levels"), most=DEEPEST_JSON)
     if "\\u0000" in text:
-        raise InvalidValue("bad_json", "must not hold the character NUL")
+        raise InvalidValue("bad_json", _("must not hold the character NUL"))
     return json.loads(text)
 
 
@@ -210,7 +217,7 @@ def _depth(value: Any) -> int:
 def _read_url(field: ContactField, value: Any, rules: Rules) -> str:  # noqa: ARG001
     text = _text(value)
     if len(text) > 2_000 or not URL.fullmatch(text):
-        raise InvalidValue("bad_url", "must be an address such as https://example.com/page")
+        raise InvalidValue("bad_url", _("must be an address such as https://example.com/page"))
     return text
 
 

@@ -8,8 +8,11 @@ import unicodedata
 import zoneinfo
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 import phonenumbers
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from email_validator import EmailNotValidError, validate_email
 from email_validator.exceptions import EmailSyntaxError
 
@@ -50,12 +53,20 @@ RENAMED_ZONES = {
 
 
 class InvalidValue(ValueError):
-    """A value breaks a rule. `code` is stable; `message` says which rule, for people."""
+    """A value breaks a rule. `code` is stable; `message` says which rule, in English as the API tells it.
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+    `sentence` is marked by `gettext_noop`; its placeholders are filled by `parts`.
+    """
+
+    def __init__(self, code: str, sentence: str, **parts: Any) -> None:
+        self.code, self.sentence, self.parts = code, sentence, parts
+        self.message = sentence % parts
+        super().__init__(self.message)
+
+    @property
+    def explanation(self) -> str:
+        """The message in the reader's language."""
+        return gettext(self.sentence) % self.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +89,9 @@ def normalise_email(text: str) -> tuple[str, str]:
     domain = value.rpartition("@")[2]
     if domain in MISSPELT_DOMAINS:
         raise InvalidValue(
-            "bad_email", f"'{text.strip()}' is not valid email: did you mean {MISSPELT_DOMAINS[domain]}?"
-        )
+            "bad_email", _("'%(text)s' is not valid email: did you mean %(domain)s?"),
+            text=text.strip(), domain=MISSPELT_DOMAINS[domain],
+        )  # fmt: skip
     return value, value.lower()
 
 
@@ -93,11 +105,11 @@ def _read_email(text: str) -> str:
             value, check_deliverability=False, test_environment=False, allow_quoted_local=False
         )
     except (EmailSyntaxError, EmailNotValidError) as error:
-        raise InvalidValue("bad_email", f"'{text}' is not valid email") from error
+        raise InvalidValue("bad_email", _("'%(text)s' is not valid email"), text=text) from error
     domain = (found.ascii_domain or "").lower()
     local = found.local_part or ""
     if not domain or len(local.encode()) > 64 or len(f"{local}@{domain}".encode()) > 254:
-        raise InvalidValue("bad_email", f"'{text}' is not valid email")
+        raise InvalidValue("bad_email", _("'%(text)s' is not valid email"), text=text)
     return f"{local}@{domain}"
 
 
@@ -116,7 +128,7 @@ def normalise_phone(text: str, default_region: str = "") -> Phone:
         has_plus, digits = True, digits[2:]
     if not (digits.isascii() and digits.isdigit()) or not 5 <= len(digits) <= 15:
         raise InvalidValue(
-            "bad_phone", f"'{text}' is not valid phone: 5 to 15 digits in international format"
+            "bad_phone", _("'%(text)s' is not valid phone: 5 to 15 digits in international format"), text=text
         )
     return _number(digits, "" if has_plus else default_region)
 
@@ -159,9 +171,9 @@ def normalise_identifier(text: str, blocked: frozenset[str] = frozenset()) -> st
     if not value or folded in NOTHING or folded in blocked or ONLY_ZEROES.fullmatch(value):
         return None
     if len(value) > MAX_IDENTIFIER:
-        raise InvalidValue("bad_identifier", f"must be at most {MAX_IDENTIFIER} characters")
+        raise InvalidValue("bad_identifier", _("must be at most %(most)s characters"), most=MAX_IDENTIFIER)
     if CONTROL.search(value):
-        raise InvalidValue("bad_identifier", "must not hold control characters")
+        raise InvalidValue("bad_identifier", _("must not hold control characters"))
     return value
 
 
@@ -175,10 +187,10 @@ def normalise_name(text: str, *, last: bool = False) -> str | None:
     if not value:
         return None
     if len(value) > MAX_NAME:
-        raise InvalidValue("too_long", f"must be at most {MAX_NAME} characters")
+        raise InvalidValue("too_long", _("must be at most %(most)s characters"), most=MAX_NAME)
     if not _follows_name_rules(value, last=last):
         raise InvalidValue(
-            "name_rules", "must be letters, with at most 3 digits; apostrophes and hyphens inside words"
+            "name_rules", _("must be letters, with at most 3 digits; apostrophes and hyphens inside words")
         )
     return value
 
@@ -217,11 +229,13 @@ def normalise_language(text: str) -> str:
     primary = parts[0].lower()
     if primary not in LANGUAGES:
         hint = LANGUAGES_BY_COUNTRY_CODE.get(primary)
-        advice = f": did you mean '{hint}'?" if hint else ""
-        raise InvalidValue("bad_language", f"'{text.strip()}' is not a language code{advice}")
+        if hint:
+            sentence = _("'%(text)s' is not a language code: did you mean '%(hint)s'?")
+            raise InvalidValue("bad_language", sentence, text=text.strip(), hint=hint)
+        raise InvalidValue("bad_language", _("'%(text)s' is not a language code"), text=text.strip())
     rest = [part.title() if len(part) == 4 else part.upper() for part in parts[1:]]
     if any(not part.isalnum() or len(part) > 8 for part in rest):
-        raise InvalidValue("bad_language", f"'{text.strip()}' is not a language code")
+        raise InvalidValue("bad_language", _("'%(text)s' is not a language code"), text=text.strip())
     return "-".join([primary, *rest])
 
 
@@ -239,5 +253,6 @@ def normalise_time_zone(text: str) -> str:
     name = text.strip()
     found = _zones().get(name.lower())
     if found is None or ("/" not in found and found != "UTC"):
-        raise InvalidValue("bad_time_zone", f"'{name}' is not a name of the TZ database, such as Europe/Kyiv")
+        sentence = _("'%(text)s' is not a name of the TZ database, such as Europe/Kyiv")
+        raise InvalidValue("bad_time_zone", sentence, text=name)
     return found

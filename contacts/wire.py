@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from cdp.api.moments import read_moment, write_moment, zone_of
 from cdp.api.replies import present
 from cdp.api.wire import JsonObject, refuse
@@ -159,7 +161,7 @@ def normalise_token(text: str, blocked: frozenset[str]) -> str | None:
     if len(text) <= 255:
         return normalise_identifier(text, blocked)
     if len(text) > 2_000 or re.search(r"[\x00-\x20\x7f]", text):
-        raise InvalidValue("bad_identifier", "must be at most 2000 characters without blanks")
+        raise InvalidValue("bad_identifier", _("must be at most 2000 characters without blanks"))
     return text
 
 

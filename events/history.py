@@ -7,6 +7,7 @@ from typing import Any
 
 from cdp.api.moments import read_moment
 from cdp.ui.keyset import KeysetPage, read_page
+from cdp.ui.seeded import seeded
 from contacts.models import Contact, Visitor
 from events.models import Event, EventFlag, EventType
 
@@ -107,7 +108,7 @@ def _about(rows: Any, words: str) -> Any:
 def dress(events: list[Event]) -> list[Row]:
     """Rows with type names and people, in three queries."""
     types = {
-        pk: (name, key)
+        pk: (seeded(name), key)
         for pk, name, key in EventType.objects.filter(pk__in={e.event_type_id for e in events}).values_list(
             "pk", "name", "key"
         )

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from cdp.ui.seeded import seeded
 from contacts.timeline import Entry, Query
 from events.models import Event, EventFlag, EventType
 
@@ -20,7 +21,7 @@ class EventSource:
         names = dict(
             EventType.objects.filter(pk__in={row.event_type_id for row in found}).values_list("pk", "name")
         )
-        return [self._entry(row, names.get(row.event_type_id, "?")) for row in found]
+        return [self._entry(row, seeded(names.get(row.event_type_id, "?"))) for row in found]
 
     def count(self, query: Query) -> int:
         return len(self._query(query).values_list("event_at", flat=True)[: query.limit])

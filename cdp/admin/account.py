@@ -31,7 +31,10 @@ class ZoneWidget(UnfoldAdminTextInputWidget):  # type: ignore[misc]
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Account
-        fields = ("time_zone", "blocked_identifiers")  # of these something is said here; the screen names them all
+        fields = (
+            "time_zone",
+            "blocked_identifiers",
+        )  # of these something is said here; the screen names them all
         widgets = {"time_zone": ZoneWidget}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

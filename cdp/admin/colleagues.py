@@ -20,6 +20,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from cdp.ui.admin import ListAdmin, Order, View
 from cdp.ui.formatting import moment
+from cdp.ui.seeded import seeded
 from cdp.ui.status import status_pill
 
 for stock in (User, Group):
@@ -96,8 +97,9 @@ class ColleagueAdmin(UserAdmin, ListAdmin):  # type: ignore[misc]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
-            kwargs["widget"] = forms.CheckboxSelectMultiple()
-            return db_field.formfield(**kwargs)
+            found = db_field.formfield(widget=forms.CheckboxSelectMultiple())
+            found.label_from_instance = lambda role: seeded(role.name)
+            return found
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ class ColleagueAdmin(UserAdmin, ListAdmin):  # type: ignore[misc]
     @admin.display(description=gettext_lazy("Roles"))
     def roles(self, row: Any) -> str:
         names = [_("Administrator")] if row.is_superuser else []
-        return ", ".join([*names, *(group.name for group in row.groups.all())]) or "—"
+        return ", ".join([*names, *(seeded(group.name) for group in row.groups.all())]) or "—"
 
     @admin.display(description=gettext_lazy("May sign in"))
     def state(self, row: Any) -> SafeString:
@@ -182,7 +184,7 @@ def place_of(right: Permission) -> tuple[str, str, int]:
 def word_of(right: Permission) -> Any:
     """`see`, `create` …; a right of another kind by its own name."""
     verb, _line, model = right.codename.partition("_")
-    return WORDS[verb] if verb in WORDS and model == right.content_type.model else right.name
+    return WORDS[verb] if verb in WORDS and model == right.content_type.model else _(right.name)
 
 
 class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -210,7 +212,7 @@ class RoleAdmin(ListAdmin):
 
     noun, nouns = gettext_lazy("role"), gettext_lazy("roles")
     form = RoleForm
-    list_display = ("name", "rights", "colleagues")
+    list_display = ("title", "rights", "colleagues")
     ordering = ("-id",)
     orders = (Order("", "", ("-id",)),)
 
@@ -220,6 +222,10 @@ class RoleAdmin(ListAdmin):
             right_count=Count("permissions", distinct=True), user_count=Count("user", distinct=True)
         )
 
+    @admin.display(description=gettext_lazy("Role"))
+    def title(self, row: Any) -> str:
+        return seeded(row.name)
+
     @admin.display(description=gettext_lazy("Rights"))
     def rights(self, row: Any) -> int:
         return int(row.right_count)
@@ -227,3 +233,8 @@ class RoleAdmin(ListAdmin):
     @admin.display(description=gettext_lazy("Users"))
     def colleagues(self, row: Any) -> int:
         return int(row.user_count)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The roles alone: their links to rights and users go with them, and naming each says nothing."""
+        count = {str(self.nouns): len(objs)}
+        return [seeded(role.name) for role in objs], count, set(), []

@@ -4,13 +4,20 @@ from typing import Any
 
 import django_celery_beat.admin  # noqa: F401 - registers the library's own screens, which ours replace
 from celery import current_app
+from cron_descriptor import (
+    FormatException,
+    MissingFieldException,
+    Options,
+    WrongArgumentException,
+    get_description,
+)
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -22,6 +29,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from cdp.ui.admin import ListAdmin, Order
 from cdp.ui.formatting import moment, number
+from cdp.ui.seeded import seeded
 from cdp.ui.status import status_pill
 
 for stock in (PeriodicTask, CrontabSchedule, IntervalSchedule, SolarSchedule, ClockedSchedule):
@@ -33,9 +41,22 @@ def known_tasks() -> list[str]:
     return sorted(name for name in current_app.tasks if not name.startswith("celery."))
 
 
+def speak_crontab(row: CrontabSchedule) -> str:
+    """When a crontab runs, in words of the reader's language, with its zone."""
+    options = Options()
+    options.locale_code = {"uk": "uk_UA"}.get(get_language() or "", "en_US")
+    options.use_24hour_time_format = True
+    parts = (row.minute, row.hour, row.day_of_month, row.month_of_year, row.day_of_week)
+    try:
+        words = get_description(" ".join(part.replace(" ", "") for part in parts), options)
+    except (FormatException, MissingFieldException, WrongArgumentException):
+        return str(row)
+    return f"{words}, {row.timezone}"
+
+
 class ClockTimesField(forms.ModelChoiceField):
     def label_from_instance(self, obj: Any) -> str:
-        return str(obj.human_readable)
+        return speak_crontab(obj)
 
 
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -89,15 +110,16 @@ class ScheduleAdmin(ListAdmin):
 
     @admin.display(description=gettext_lazy("Schedule"))
     def schedule(self, row: Any) -> SafeString:
+        name = seeded(row.name)
         return format_html(
             '<span class="ui-strong ui-wrap">{}</span><br><span class="ui-meta ui-wrap">{}</span>',
-            row.name[:1].upper() + row.name[1:], row.description or row.task,
+            name[:1].upper() + name[1:], row.description or row.task,
         )  # fmt: skip
 
     @admin.display(description=gettext_lazy("When"))
     def when(self, row: Any) -> str:
         if row.crontab is not None:
-            return str(row.crontab.human_readable)
+            return speak_crontab(row.crontab)
         text = str(row.interval or "—")
         return text[:1].upper() + text[1:]
 
@@ -116,8 +138,12 @@ class ScheduleAdmin(ListAdmin):
 
 @admin.register(CrontabSchedule)
 class ClockTimesAdmin(ListAdmin):
-    list_display = ("human_readable",)
+    list_display = ("words",)
     fields = ("minute", "hour", "day_of_week", "day_of_month", "month_of_year", "timezone")
+
+    @admin.display(description=gettext_lazy("In words"))
+    def words(self, row: Any) -> str:
+        return speak_crontab(row)
 
 
 @admin.register(IntervalSchedule)

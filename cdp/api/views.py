@@ -10,6 +10,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
+from django.utils.translation import override
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.gzip import gzip_page
 from rest_framework.exceptions import APIException, MethodNotAllowed
@@ -88,7 +89,9 @@ class ApiView(APIView):
         if request.method == "OPTIONS":  # browsers ask before they show credentials
             reply: HttpResponseBase = HttpResponse(b"", status=200)
         else:
-            reply = super().dispatch(request, *args, **kwargs)
+            with override("en"):  # the wire speaks English, whatever the client's language
+                reply = super().dispatch(request, *args, **kwargs)
+        reply["Content-Language"] = "en"
         for name, value in CORS.items():
             reply[name] = value
         return reply

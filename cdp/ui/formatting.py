@@ -8,7 +8,7 @@ from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 DASH = "—"
 FULL_UP_TO = 99_999
@@ -45,8 +45,8 @@ def spoken(value: datetime, *, now: datetime) -> str:
     if local.date() == today.date():
         return _("today %(time)s") % {"time": clock}
     if local.year == today.year:
-        return formats.date_format(local, "j M, H:i")
-    return formats.date_format(local, "j M Y")
+        return formats.date_format(local, pgettext("date format", "j M, H:i"))
+    return formats.date_format(local, pgettext("date format", "j M Y"))
 
 
 def number(value: int | float | None) -> str:

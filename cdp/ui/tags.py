@@ -6,6 +6,7 @@ from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, override
 
 from cdp.ui import formatting, navigation, status
 
@@ -55,6 +56,38 @@ def ui_links(context: Any, links: Any) -> list[tuple[Any, str]]:
     return found
 
 
+# Whole sentences for languages that inflect the name; `ui_create` finds them by what English makes of it.
+CREATE = (
+    gettext_noop("Create contact"), gettext_noop("Create list"), gettext_noop("Create additional field"),
+    gettext_noop("Create field group"), gettext_noop("Create subscription category"), gettext_noop("Create event type"),
+    gettext_noop("Create API key"), gettext_noop("Create user"), gettext_noop("Create role"),
+    gettext_noop("Create schedule"),
+)  # fmt: skip
+
+
+@register.simple_tag
+def ui_create(opts: Any, noun: Any = "") -> str:
+    """`Create list`: as a whole when the catalogue has it, else with the name as it is. `noun` stands for the model's name."""
+    name = noun or opts.verbose_name
+    with override("en"):
+        english = _("Create %(name)s") % {"name": name}
+    said = _(english)
+    return said if said != english else _("Create %(name)s") % {"name": name}
+
+
+@register.simple_tag
+def ui_counted(page: Any) -> str:
+    """How many rows a list has and of what; the translation decides how the two stand together."""
+    is_capped = getattr(page, "is_count_capped", False)
+    count = formatting.number(page.result_count) + ("+" if is_capped else "")
+    if getattr(page, "estimate", 0):
+        count = f"≈ {formatting.number(page.estimate)}"
+    screen = getattr(page, "model_admin", None)
+    one = getattr(screen, "noun", "") or page.opts.verbose_name
+    many = getattr(screen, "nouns", "") or page.opts.verbose_name_plural
+    return _("%(count)s %(name)s") % {"count": count, "name": one if page.result_count == 1 else many}
+
+
 @register.simple_tag
 def ui_word(kind: str, value: Any) -> Any:
     """The word of a state; other texts as they are."""
@@ -69,6 +102,5 @@ def ui_crumbs(context: Any) -> list[navigation.Crumb]:
     title = context.get("title", "")
     if record is None and context.get("add") and opts is not None:
         form = context.get("adminform")
-        noun = getattr(getattr(form, "model_admin", None), "noun", "") or opts.verbose_name
-        title = _("Create %(name)s") % {"name": noun}
+        title = ui_create(opts, getattr(getattr(form, "model_admin", None), "noun", ""))
     return navigation.crumbs(context["request"], title=title, record=record)

@@ -167,7 +167,7 @@ class FieldForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ContactField)
 class ContactFieldAdmin(ListAdmin):
     form = FieldForm
-    list_display = ("name", "type", "variable", "group")
+    list_display = ("__str__", "type", "variable", "group")
     list_filter = ("group", "type")
     search_fields = ("name", "key")
     search_help_text = gettext_lazy("name or key")
@@ -196,7 +196,7 @@ class ContactFieldAdmin(ListAdmin):
 
 @admin.register(FieldGroup)
 class FieldGroupAdmin(ListAdmin):
-    list_display = ("name", "key", "size")
+    list_display = ("__str__", "key", "size")
     fields = ("name", "key", "position")
     orders = (Order("", "", ("id",)),)
 
@@ -213,10 +213,20 @@ class FieldGroupAdmin(ListAdmin):
         return allowed and (obj is None or not obj.fields.exists())
 
 
+OUTCOMES = {
+    "created": gettext_lazy("created"),
+    "failed": gettext_lazy("failed"),
+    "restored": gettext_lazy("restored"),
+    "skipped": gettext_lazy("skipped"),
+    "unchanged": gettext_lazy("unchanged"),
+    "updated": gettext_lazy("updated"),
+}
+
+
 @admin.register(ImportSession)
 class ImportSessionAdmin(ReadOnlyAdmin):
-    list_display = ("id", "status", "progress", "result", "actor", "created")
-    fields = ("id", "state", "actor", "done", "counts", "description", "created_at", "state_at")
+    list_display = ("reference", "status", "progress", "result", "asked_by", "created")
+    fields = ("reference", "status", "asked_by", "progress", "result", "fault", "created", "moved")
     orders = (Order("", "", ("-created_at", "-id")),)
     empty = Empty(
         gettext_lazy("No bulk requests yet"),
@@ -226,6 +236,22 @@ class ImportSessionAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("request", "mapping")
+
+    @admin.display(description=gettext_lazy("Request"))
+    def reference(self, row: Any) -> str:
+        return str(row.pk)
+
+    @admin.display(description=gettext_lazy("API key"))
+    def asked_by(self, row: Any) -> str:
+        return str(row.actor) or "—"
+
+    @admin.display(description=gettext_lazy("Error"))
+    def fault(self, row: Any) -> str:
+        return str(row.description) or "—"
+
+    @admin.display(description=gettext_lazy("State since"))
+    def moved(self, row: Any) -> SafeString:
+        return moment(row.state_at)
 
     @admin.display(description=gettext_lazy("State"))
     def status(self, row: Any) -> SafeString:
@@ -237,7 +263,8 @@ class ImportSessionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Result"))
     def result(self, row: Any) -> str:
-        return ", ".join(f"{name} {number(count)}" for name, count in sorted(row.counts.items())) or "—"
+        parts = ((OUTCOMES.get(name, name), count) for name, count in sorted(row.counts.items()))
+        return ", ".join(f"{word}: {number(count)}" for word, count in parts) or "—"
 
     @admin.display(description=gettext_lazy("Received"))
     def created(self, row: Any) -> SafeString:

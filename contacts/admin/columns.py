@@ -57,7 +57,8 @@ def _texts(row: Contact, may_see: bool) -> RowExtras:
         name = mask_text(name)
     identifiers = f"id {row.pk}"
     if row.external_id:
-        identifiers += f" · {_('ext')} {row.external_id if may_see else mask_text(row.external_id)}"
+        shown = row.external_id if may_see else mask_text(row.external_id)
+        identifiers += " · " + _("ext %(id)s") % {"id": shown}
     return RowExtras(name, identifiers)
 
 

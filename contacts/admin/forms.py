@@ -46,7 +46,7 @@ class ContactForm(forms.Form):
             self.initial = {**self._initial(contact, zone), **self.initial}
 
     def _additional(self, field: ContactField) -> forms.Field:
-        label = f"{field.group.name}: {field.name}"
+        label = f"{field.group}: {field}"
         common: dict[str, Any] = {"label": label, "required": False, "disabled": field.is_readonly}
         if field.type == FieldType.SELECT:
             return forms.ChoiceField(choices=[("", "—"), *((o, o) for o in field.options)], **common)

@@ -5,6 +5,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cdp.ui.seeded import seeded
+
 KEY_RULE = RegexValidator(
     r"^[A-Z][A-Z0-9_]*$", _("Use capital Latin letters, digits and underscores, a letter first.")
 )
@@ -39,7 +41,7 @@ class FieldGroup(models.Model):
         ordering = ["position", "id"]
 
     def __str__(self) -> str:
-        return self.name
+        return seeded(self.name)
 
 
 class ContactField(models.Model):
@@ -68,4 +70,4 @@ class ContactField(models.Model):
         constraints = [models.UniqueConstraint(fields=["group", "key"], name="contacts_field_key")]
 
     def __str__(self) -> str:
-        return self.name
+        return seeded(self.name)

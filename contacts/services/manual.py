@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from contacts import field_types
 from contacts.models import Contact, ContactList, ContactState, Key, Source
@@ -86,7 +87,11 @@ def _upsert(item: ContactInput, actor: str, now: datetime) -> int:
     )
     if outcome.contact_id is None or outcome.result == "failed":
         name = "external_id" if outcome.code.startswith("external_id") else "__all__"
-        raise ManualRefused({name: outcome.message})
+        sentences = {
+            "external_id_conflict": _("Another contact has this external ID."),
+            "external_id_immutable": _("The external ID of a contact cannot be changed or removed."),
+        }
+        raise ManualRefused({name: sentences.get(outcome.code, outcome.message)})
     return outcome.contact_id
 
 
@@ -98,13 +103,13 @@ def _read(values: Values, catalogue: Catalogue, *, clear: bool) -> ContactInput:
         try:
             _read_text(item, name, text.strip(), catalogue, clear=clear)
         except InvalidValue as error:
-            errors[name] = error.message
+            errors[name] = error.explanation
     for number, value in values.data.items():
         found = catalogue.fields.get(number)
         try:
             kept = field_types.read_value(found, value, catalogue.rules) if found else None
         except InvalidValue as error:
-            errors[f"field_{number}"] = error.message
+            errors[f"field_{number}"] = error.explanation
             continue
         if kept is not None or clear:
             item.data[str(number)] = kept
@@ -115,7 +120,7 @@ def _read(values: Values, catalogue: Catalogue, *, clear: bool) -> ContactInput:
 
 def _read_text(item: ContactInput, name: str, text: str, catalogue: Catalogue, *, clear: bool) -> None:
     if "\0" in text:
-        raise InvalidValue("bad_value", "must not hold the character NUL")
+        raise InvalidValue("bad_value", gettext_noop("must not hold the character NUL"))
     if name == "email":
         item.clear_email = clear and not text
         if text:
@@ -139,7 +144,9 @@ def _plain(name: str, text: str) -> str | None:
     if name == "time_zone":
         return normalise_time_zone(text)
     if len(text) > LONGEST_PLAIN:
-        raise InvalidValue("too_long", f"must be at most {LONGEST_PLAIN} characters")
+        raise InvalidValue(
+            "too_long", gettext_noop("must be at most %(most)s characters"), most=LONGEST_PLAIN
+        )
     return text
 
 

@@ -43,7 +43,8 @@ class EventAdmin(ReadOnlyAdmin):
             query.pop(name, None)
         context = {
             "title": _("Event history"), "tab": "history", "rows": rows, "page": page, "question": question,
-            "types": EventType.objects.order_by("name").values_list("pk", "name"), "query": query.urlencode(),
+            "query": query.urlencode(),
+            "types": [(kind.pk, str(kind)) for kind in EventType.objects.order_by("name").only("name", "key")],
             "period": request.GET.get("period", "24h"), "own": {n: request.GET.get(n, "") for n in ("from", "to")},
         }  # fmt: skip
         return self._render(request, "events/history.html", context)

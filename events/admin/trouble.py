@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from cdp.ui.admin import Empty, Order, ReadOnlyAdmin, View
 from cdp.ui.formatting import moment, tree
@@ -25,12 +25,12 @@ SEE_PERSONAL = "contacts.view_personal_data"
 @admin.register(QuarantinedEvent)
 class QuarantinedEventAdmin(ReadOnlyAdmin):
     list_before_template = "events/trouble_views.html"
-    list_display = ("event_type", "why", "when", "put_back")
+    list_display = ("kind", "why", "when", "put_back")
     list_select_related = ("event_type",)
     orders = (Order("", "", ("-id",)),)
     views = (
         View("", gettext_lazy("Waiting"), lambda rows: rows.filter(replayed_at=None)),
-        View("replayed", gettext_lazy("Put back"), lambda rows: rows.exclude(replayed_at=None)),
+        View("replayed", pgettext_lazy("state", "Put back"), lambda rows: rows.exclude(replayed_at=None)),
     )
     empty = Empty(
         gettext_lazy("Nothing is set aside"),
@@ -41,6 +41,10 @@ class QuarantinedEventAdmin(ReadOnlyAdmin):
     )
     trouble_tab = "aside"
 
+    @admin.display(description=gettext_lazy("Event type"))
+    def kind(self, row: Any) -> str:
+        return str(row.event_type or "—")
+
     @admin.display(description=gettext_lazy("Reason"))
     def why(self, row: Any) -> SafeString:
         return format_html('<span class="ui-wrap">{}</span>', row.reason[:300])
@@ -49,7 +53,7 @@ class QuarantinedEventAdmin(ReadOnlyAdmin):
     def when(self, row: Any) -> SafeString:
         return moment(row.quarantined_at)
 
-    @admin.display(description=gettext_lazy("Put back"))
+    @admin.display(description=pgettext_lazy("state", "Put back"))
     def put_back(self, row: Any) -> SafeString:
         return moment(row.replayed_at)
 

@@ -44,7 +44,10 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             return check_event_key(text, "key", most=100, code="type_key_invalid")
         except Refused as refusal:
-            raise forms.ValidationError(refusal.message) from refusal
+            text = _(
+                "Use at most 100 characters, none of < > ; ’ ' \" ` \\ / | ^ ? ! , and no control characters."
+            )
+            raise forms.ValidationError(text) from refusal
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
@@ -113,7 +116,7 @@ class EventTypeAdmin(ListAdmin):
 
     @admin.display(description=gettext_lazy("Event type"))
     def type(self, row: Any) -> SafeString:
-        return format_html('<span class="ui-strong">{}</span><br><span class="ui-meta">{} · {}</span>', row.name, row.key,
+        return format_html('<span class="ui-strong">{}</span><br><span class="ui-meta">{} · {}</span>', row, row.key,
                            row.get_category_display())  # fmt: skip
 
     @admin.display(description=gettext_lazy("24 hours"))

@@ -100,7 +100,7 @@ class RejectedEvent(models.Model):
     code = models.CharField(_("rule"), max_length=40)
     path = models.TextField(_("field"), blank=True, default="")
     message = models.TextField(_("message"))
-    body = models.TextField(_("body"), help_text="the first 20 KB")
+    body = models.TextField(_("body"), help_text=_("the first 20 KB"))
     actor = models.TextField(_("API key"), default="")
 
     class Meta:

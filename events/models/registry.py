@@ -3,6 +3,9 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from cdp.ui.seeded import seeded
 
 
 class Category(models.TextChoices):
@@ -15,7 +18,7 @@ class Category(models.TextChoices):
 
 
 class Origin(models.TextChoices):
-    SYSTEM = "system", _("System")  # made by the product; neither renamed nor deleted
+    SYSTEM = "system", pgettext_lazy("source", "System")  # made by the product; neither renamed nor deleted
     CUSTOM = "custom", _("Made by hand")
     AUTO = "auto", _("First seen")  # made when its first event arrived
 
@@ -68,7 +71,7 @@ class EventType(models.Model):
         verbose_name_plural = _("event types")
 
     def __str__(self) -> str:
-        return self.name or self.key
+        return seeded(self.name) or self.key
 
 
 class EventParameter(models.Model):

@@ -4,6 +4,7 @@ import enum
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class EventFlag(enum.IntFlag):
@@ -25,7 +26,7 @@ class EventSource(models.TextChoices):
     WEB = "web", _("Site")
     MOBILE = "mobile", _("App")
     ORDER = "order", _("Orders")
-    SYSTEM = "system", _("System")
+    SYSTEM = "system", pgettext_lazy("source", "System")
 
 
 class Event(models.Model):
