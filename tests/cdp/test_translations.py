@@ -43,7 +43,7 @@ LATIN_WORD = re.compile(r"[A-Za-z]{2}")
 # Shown as they are in every language: names, abbreviations, keys and codes, what the test itself made.
 AS_THEY_ARE = {
     "English", "E-mail", "SMS", "Telegram", "Web push", "JSON", "URL", "RFM", "API", "Cookie",
-    "en", "uk", "esc", "id", "admin", "Admin", "events", "news", "crm", "params", "bad_json", "Bad_json params",
+    "en", "uk", "esc", "id", "admin", "Admin", "events", "news", "crm", "params", "bad_json", "Bad_json params", "bad_json params", "ann",
     "My organisation", "FormSubmitted", "PERSONAL", "ACCESSORIAL", "CartUpdated",
     # rows shown by the library under the name they have in the database
     "Marketer", "Viewer", "Integrator", "Form filled in",
