@@ -177,6 +177,13 @@ class ListAdmin(ModelAdmin):
     nouns: Any = ""
     change_form_show_cancel_button = True
 
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """What a form points to is deleted on its own page, which knows whether it may be."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and hasattr(field.widget, "can_delete_related"):
+            field.widget.can_delete_related = False
+        return field
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
 
