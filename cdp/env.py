@@ -45,5 +45,18 @@ class Environment:
         """A comma-separated list."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
 
+    def numbers(self, name: str, defaults: dict[str, int]) -> dict[str, int]:
+        """A comma-separated list `word=number` over the words of `defaults`; the numbers are from 1."""
+        found = dict(defaults)
+        for entry in self.words(name):
+            word, _, value = (part.strip() for part in entry.partition("="))
+            if word not in defaults or not (value.isascii() and value.isdigit() and int(value[:12]) > 0):
+                known = ", ".join(f"{word}={number}" for word, number in defaults.items())
+                raise ImproperlyConfigured(
+                    f"{name}: {entry!r} is wrong; use words and numbers such as {known}."
+                )
+            found[word] = int(value[:12])
+        return found
+
     def path(self, name: str, default: Path) -> Path:
         return Path(self.text(name, str(default))).expanduser().resolve()

@@ -173,6 +173,10 @@ CELERY_TASK_DEFAULT_QUEUE = "calendar"
 
 # Intake and wire rules (docs/settings.md)
 API_RATE_LIMITS = env.flag("API_RATE_LIMITS", default=True)
+API_RATES = env.numbers(
+    "API_RATES", {"events": 350, "batches": 50, "contacts": 200, "other": 100}
+)  # a second
+API_EVENT_BYTES = env.integer("API_EVENT_BYTES", 20 * 1024, least=1024, most=1024 * 1024)
 API_DUPLICATE_GUARD = env.flag("API_DUPLICATE_GUARD", default=True)
 API_GUARD_BULK = env.flag("API_GUARD_BULK", default=False)
 API_UNWRAP_SINGLETONS = env.flag("API_UNWRAP_SINGLETONS", default=True)
