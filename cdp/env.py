@@ -1,5 +1,6 @@
 """Reads the process environment, typed; a bad value stops the start with the variable's name and the rule."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Environment:
         value = self.text(name)
         if not value:
             return default
-        if not value.lstrip("-").isdigit() or not least <= int(value) <= most:
+        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not least <= int(value) <= most:
             raise ImproperlyConfigured(f"{name}={value!r}: use a whole number from {least} to {most}.")
         return int(value)
 
