@@ -65,7 +65,8 @@ class IntakeApp:
         self._at_gate = 0
 
     async def close(self) -> None:
-        """Close the threads and their connections."""
+        """Write what waits; close the threads and their connections."""
+        await self.diary.finish()
         for side in (self.writer.side, self.keys, self.logins, self.processed.side, self.diary.side):
             await side.close()
 

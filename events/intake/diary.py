@@ -1,6 +1,7 @@
 """The diary of refused events: written together once a second, so that a sender of bad events delays nobody."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,6 +46,13 @@ class Diary:
         self._waiting: list[Refusal] = []
         self._more: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+
+    async def finish(self) -> None:
+        """Write what waits, now."""
+        self._hurry.set()
+        while self._task is not None and not self._task.done():
+            await self._task
 
     def add(self, refused: Refused, sent: Sent) -> None:
         if len(self._waiting) < MOST_KEPT:
@@ -55,7 +63,8 @@ class Diary:
             self._task = asyncio.create_task(self._keep())
 
     async def _keep(self) -> None:
-        await asyncio.sleep(WRITE_EVERY)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), WRITE_EVERY)
         batch, self._waiting = self._waiting, []
         more, self._more = self._more, Counter()
         try:

@@ -1,5 +1,6 @@
 """The real server in front of the ASGI root: forms reach Django, events reach the inbox."""
 
+import asyncio
 import base64
 import os
 import socket
@@ -15,7 +16,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from cdp.local.processes import free_port
-from events.models import InboxEvent
+from events.models import EventType, InboxEvent
 from partners.services import create_api_key
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
@@ -27,7 +28,7 @@ def address():
     database = connection.settings_dict
     login = f"{database['USER']}:{database['PASSWORD'] or ''}"
     url = f"postgres://{login}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
-    environment = os.environ | {"DATABASE_URL": url, "CDP_DEBUG": "1"}
+    environment = os.environ | {"DATABASE_URL": url, "CDP_DEBUG": "1", "API_RATE_LIMITS": "0"}
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, ROOT / "manage.py", "serve", "--port", str(port)], env=environment, cwd=ROOT
@@ -61,6 +62,60 @@ def test_a_person_signs_in_and_an_event_is_accepted(address):
         reply = client.post("/api/v2/event/", json=event, auth=("any", key))
         assert (reply.status_code, reply.content, reply.headers["x-event-status"]) == (200, b"", "accepted")
     assert str(InboxEvent.objects.get().event_id) == reply.headers["x-event-id"]
+
+
+def bad_requests(key, number):
+    """(login, path, headers, body) of requests that each break a rule, and the status each must get."""
+    nothing, batch = "/api/v2/event", "/api/v2/events/batch"
+    event = b'{"eventTypeKey":"Seen","keyValue":"bad","params":[{"name":"x","value":%s}]}'
+    right = ("any", key)
+    return [
+        (right, nothing, {}, b"{", 400),
+        (right, nothing, {}, event % b'"a\\u0000b"', 400),
+        (right, nothing, {}, event % b'"\\ud800"', 400),
+        (right, nothing, {}, event % b"1e1300", 400),
+        (right, nothing, {}, event % (b"[" * 4_000), 400),
+        (right, nothing, {}, b'{"eventTypeKey":"a<b","keyValue":"bad"}', 400),
+        (right, nothing, {}, b'{"eventTypeKey":"New%d","params":[]}' % number, 400),
+        (right, nothing, {}, event % (b'"' + b"y" * 21_000 + b'"'), 413),
+        (right, nothing, {"Content-Type": "text/plain"}, b"x", 415),
+        (right, nothing, {"Content-Encoding": "gzip"}, b"x", 400),
+        (right, batch, {}, b'{"events":5}', 400),
+        (("", f"WRONG{number}"), nothing, {}, event % b"1", 401),
+    ]
+
+
+def test_bad_senders_break_no_good_ones(address):
+    """Good and bad requests at the same time on the real server: every good event is there once, and no bad one."""
+    _, key = create_api_key(name="shop", rights=["full"], now=datetime.now(UTC))
+    failed: list[str] = []
+
+    async def good(client, sender):
+        for number in range(40):
+            word = f"{sender}-{number}"
+            body = {"eventTypeKey": "Seen", "keyValue": word, "params": [], "eventId": word}
+            reply = await client.post("/api/v2/event", json=body, auth=("any", key))
+            if (reply.status_code, reply.headers.get("x-event-status")) != (200, "accepted"):
+                failed.append(f"good {word}: {reply.status_code} {reply.text}")
+
+    async def bad(client, sender):
+        for number in range(6):
+            for login, path, headers, body, status in bad_requests(key, number):
+                sent = {"Content-Type": "application/json"} | headers
+                reply = await client.post(path, content=body, auth=login, headers=sent)
+                if reply.status_code != status:
+                    failed.append(f"bad {body[:60]!r}: {reply.status_code}, not {status}")
+
+    async def everybody():
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+            senders = [job(client, sender) for sender in range(8) for job in (good, bad)]
+            await asyncio.gather(*senders)
+
+    asyncio.run(everybody())
+    assert failed == []
+    sent = {f"{sender}-{number}" for sender in range(8) for number in range(40)}
+    assert sorted(InboxEvent.objects.values_list("key_value", flat=True)) == sorted(sent)
+    assert set(EventType.objects.filter(origin="auto").values_list("key", flat=True)) == {"Seen"}
 
 
 def test_replies_go_out_as_recorded(address):
