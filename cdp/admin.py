@@ -32,6 +32,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from cdp.models import Account, EngineState
+from cdp.services import save_account
 from cdp.ui.admin import ListAdmin, ReadOnlyAdmin
 
 LATE_BACKLOG = timedelta(minutes=1)
@@ -62,6 +63,9 @@ class AccountAdmin(ListAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        save_account(obj, now=timezone.now())
 
 
 @admin.register(EngineState)

@@ -9,7 +9,7 @@ import time
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -27,6 +27,7 @@ from events.intake.identity import AccountRules, identity_columns, lane_of, time
 from events.intake.reading import CheckedEvent, as_raw_json
 from events.intake.structure import check_structure
 from events.models import EventSource
+from events.partitions import keep_from
 from events.services.registry import TypeInfo, ensure_types
 
 log = structlog.get_logger(__name__)
@@ -187,7 +188,7 @@ def _row(
         check_contact_json(event.params[CONTACT_JSON], _catalogue())
     event_at, occurred_at, flags = times(event, now=now, zone=rules.zone)
     kept_days = kind.retention_days or rules.retention_days
-    if event_at < now - timedelta(days=kept_days):
+    if event_at < keep_from(now, kept_days):
         raise Refused(
             422,
             "older_than_retention",
