@@ -17,7 +17,10 @@ env = Environment(os.environ)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.path("CDP_DATA_DIR", BASE_DIR / ".data")
-INSTANCE = read_instance(DATA_DIR)
+try:
+    INSTANCE = read_instance(DATA_DIR)
+except (OSError, ValueError) as error:
+    raise ImproperlyConfigured(f"CDP_DATA_DIR: {error}") from error
 
 DEBUG = env.flag("CDP_DEBUG", default=False)
 SECRET_KEY = env.text("CDP_SECRET_KEY", INSTANCE.secret_key)
@@ -163,6 +166,8 @@ CDP_POSTGRES = env.choice("CDP_POSTGRES", ("auto", "system", "embedded"))
 CDP_BROKER = env.choice("CDP_BROKER", ("auto", "system", "embedded"))
 
 BROKER_URL = env.text("BROKER_URL", INSTANCE.broker_url)
+if BROKER_URL.partition("://")[0] not in ("redis", "rediss", "amqp", "amqps"):
+    raise ImproperlyConfigured("BROKER_URL: use redis://… or amqp://….")
 CELERY_BROKER_URL = BROKER_URL
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
