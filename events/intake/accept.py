@@ -20,6 +20,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from cdp.api.errors import Refused
 from cdp.bell import ring
+from cdp.crash import crash_point
 from cdp.models import Account
 from contacts.wire import Catalogue
 from events.intake.contact_json import CONTACT_JSON, check_contact_json
@@ -247,6 +248,8 @@ def _insert(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, Verdi
         if repeated:  # a later statement sees what a concurrent sender has committed
             cursor.execute(FIRST_IDS, [repeated])
             first = {bytes(digest): (event_id, content) for digest, event_id, content in cursor.fetchall()}
+        crash_point("accept_before_commit")
+    crash_point("accept_after_commit")
     return [
         (place, Verdict("accepted", row["event_id"], inbox_ids[row["event_id"]]))
         if row["event_id"] in inbox_ids

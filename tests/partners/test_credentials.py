@@ -14,7 +14,7 @@ from cdp.api.errors import Refused
 from partners import credentials
 from partners.credentials import authenticate, cache, check_login, find_principal, gate, remembered_principal
 from partners.models import ApiKey
-from partners.services import create_api_key, switch_api_key
+from partners.services import create_api_key, disable_idle_keys, switch_api_key
 from tests.contacts.people import NOW
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +121,20 @@ def test_a_crowd_at_the_gate_is_sent_away(monkeypatch):
     go.set()
     for thread in waiting:
         thread.join()
+
+
+def test_keys_nobody_used_for_90_days_are_switched_off():
+    def made(days, used=None):
+        key, _ = create_api_key(name="some", rights=["full"], now=NOW - timedelta(days=days))
+        if used is not None:
+            ApiKey.objects.filter(pk=key.pk).update(last_used_at=NOW - timedelta(days=used))
+        return key
+
+    idle = [made(91), made(400, used=91)]
+    busy = [made(89), made(400, used=89)]
+    assert disable_idle_keys(now=NOW) == 2
+    assert set(ApiKey.objects.filter(is_enabled=True)) == set(busy)
+    assert set(ApiKey.objects.filter(is_enabled=False)) == set(idle)
 
 
 @pytest.mark.parametrize(
