@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from events.services.refusals import Refusal, keep_refusals
 
 log = structlog.get_logger(__name__)
 
-MOST_KEPT = 50  # bodies a second; all are counted
+MOST_OF_TYPE, MOST_KEPT = 20, 500  # bodies a minute, of one event type and at all; every refusal is counted
 WRITE_EVERY = 1.0
 
 
@@ -39,12 +40,16 @@ class Sent:
 
 
 class Diary:
-    """Keeps refusals of at most a second in memory; a flood keeps `MOST_KEPT` of them and counts the rest."""
+    """Keeps refusals of at most a second in memory; of a flood it keeps samples and counts the rest."""
+
+    clock = staticmethod(time.monotonic)
 
     def __init__(self) -> None:
         self.side = Side("intake-diary")
         self._waiting: list[Refusal] = []
         self._more: Counter[str] = Counter()
+        self._kept: Counter[str] = Counter()  # of this minute, by event type key
+        self._minute = 0.0
         self._task: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
 
@@ -55,12 +60,19 @@ class Diary:
             await self._task
 
     def add(self, refused: Refused, sent: Sent) -> None:
-        if len(self._waiting) < MOST_KEPT:
+        if self._has_room(sent.type_key):
+            self._kept[sent.type_key] += 1
             self._waiting.append(sent.refusal(refused, now=datetime.now(UTC)))
         else:
             self._more[sent.type_key] += 1
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._keep())
+
+    def _has_room(self, type_key: str) -> bool:
+        minute = self.clock() // 60
+        if minute != self._minute:
+            self._minute, self._kept = minute, Counter()
+        return self._kept[type_key] < MOST_OF_TYPE and self._kept.total() < MOST_KEPT
 
     async def _keep(self) -> None:
         with contextlib.suppress(TimeoutError):

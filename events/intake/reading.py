@@ -78,6 +78,8 @@ def read_single(body: bytes, *, version: int, event_id: str = "") -> CheckedEven
         raise _large_event()
     try:
         raw = _event.decode(body)
+    except msgspec.ValidationError as error:
+        raise Refused(400, "param_shape", "must be a JSON object", path="request body") from error
     except UNREADABLE as error:
         raise _malformed(error) from error
     return check(raw, version=version, event_id=event_id)

@@ -87,6 +87,7 @@ def test_the_external_id_is_the_key_before_the_phone(key):
 BAD = [
     ("malformed", b'{"eventTypeKey":', 400, "not valid JSON"),
     ("a lone surrogate", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":"\\ud800"}]}', 400, "JSON"),
+    ("a list", b"[]", 400, "request body: must be a JSON object"),
     ("NaN", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":NaN}]}', 400, "JSON"),
     ("broken UTF-8", b'{"eventTypeKey":"A","keyValue":"\xff"}', 400, "JSON"),
     ("NUL", GOOD | {"params": [{"name": "email", "value": "a@x.io"}, {"name": "x", "value": "a\0b"}]}, 400, "params[1].value: must not hold the character NUL"),

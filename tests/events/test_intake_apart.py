@@ -10,6 +10,7 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
+from django.db.models import Sum
 
 from events.intake import accept, app, diary, processed
 from events.intake.app import IntakeApp
@@ -129,18 +130,27 @@ def test_refusals_that_are_written_delay_no_event(key, monkeypatch):
     assert RejectedEvent.objects.get().code == "identity_missing"
 
 
-def test_a_flood_of_refusals_keeps_some_and_counts_all(key, monkeypatch):
-    kind = event_type()
-    monkeypatch.setattr(diary, "MOST_KEPT", 3)
-    monkeypatch.setattr(diary, "WRITE_EVERY", 0.0)
+def test_of_a_flood_of_refusals_samples_are_kept_and_all_are_counted(key, monkeypatch):
+    kinds = [event_type("PageRead"), event_type("Paid")]
+    monkeypatch.setattr(diary, "MOST_OF_TYPE", 3)
+    monkeypatch.setattr(diary, "MOST_KEPT", 5)
+    monkeypatch.setattr(diary.Diary, "clock", staticmethod(lambda: 60.0))
 
     async def scene(intake):
-        refused = await asyncio.gather(*(ask(intake, BAD, key) for _ in range(20)))
-        return {status for status, _ in refused}
+        for number in range(20):
+            assert (await ask(intake, BAD | {"eventTypeKey": kinds[number // 10].key}, key))[0] == 400
+        first = list(intake.diary._waiting)
+        monkeypatch.setattr(diary.Diary, "clock", staticmethod(lambda: 120.0))
+        assert (await ask(intake, BAD, key))[0] == 400
+        return len(first)
 
-    assert play(scene) == {400}
-    assert RejectedEvent.objects.count() < 20
-    assert sum(TypeHour.objects.filter(event_type=kind).values_list("rejected", flat=True)) == 20
+    assert play(scene) <= 5
+    assert (
+        sorted(RejectedEvent.objects.values_list("event_type_key", flat=True))
+        == ["PageRead"] * 4 + ["Paid"] * 2
+    )
+    counted = dict(TypeHour.objects.values_list("event_type_id").annotate(Sum("rejected")))
+    assert counted == {kinds[0].pk: 11, kinds[1].pk: 10}
 
 
 def test_who_waits_for_processing_delays_no_event(key, monkeypatch):
