@@ -68,7 +68,7 @@ class ApiView(APIView):
     permission_classes = (HasRight,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        if served_as(request.method).lower() not in self.http_method_names_served():
+        if served_as(request.method) not in self.methods():
             self.perform_authentication(request)
             if request.user is None:
                 raise Refused(401, "unauthorized", "Full authentication is required to access this resource")
@@ -77,8 +77,9 @@ class ApiView(APIView):
         self.check_permissions(request)
         self._check_rate(request)
 
-    def http_method_names_served(self) -> list[str]:
-        return [name for name in ("get", "post", "put", "delete") if hasattr(self, name)]
+    def methods(self) -> list[str]:
+        """The methods this route has."""
+        return [name for name in ("GET", "POST", "PUT", "DELETE") if hasattr(self, name.lower())]
 
     @property
     def default_response_headers(self) -> dict[str, str]:
@@ -145,8 +146,7 @@ class ApiView(APIView):
         for name, value in refusal.headers.items():
             reply[name] = value
         if refusal.status == 405:
-            names = self.http_method_names_served()
-            reply["Allow"] = ", ".join(name.upper() for name in names)
+            reply["Allow"] = ", ".join(self.methods())
         return reply
 
 

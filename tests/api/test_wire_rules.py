@@ -99,6 +99,15 @@ def test_an_unknown_route_asks_no_form_token(db, method):
     assert (reply.status_code, reply.json()["path"]) == (404, "/api/v1/nothing")
 
 
+def test_programs_come_by_any_host_name_and_people_by_a_known_one(api):
+    host = {"HTTP_HOST": "api.shop.example"}
+    assert api.get("version", **host).status_code == 200
+    assert api.post("contact", {"externalCustomerId": "7"}, **host).status_code == 200
+    assert api.get("nothing", **host).status_code == 404
+    assert Client().get("/healthz", **host).status_code == 200
+    assert Client().get("/admin/login/", **host).status_code == 400
+
+
 @pytest.mark.parametrize("number", ["٣", "3.0", "-1", "9" * 20])
 def test_ids_are_plain_digits(api, number):
     reply = api.get(f"contact/{number}")
