@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 HOST ?= 127.0.0.1
 
-.PHONY: run dev test test-browser screenshots lint format bench pins env frontend translations messages clean
+.PHONY: run dev test test-browser screenshots lint format bench features pins env frontend translations messages clean
 
 run: env frontend translations
 	exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT)
@@ -39,6 +39,9 @@ bench: env-dev
 
 PIN := $(BIN)/pip-compile -q --upgrade --strip-extras --no-header --annotation-style=line \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+features: env-dev
+	$(BIN)/python docs/build_features.py
 
 pins: env-dev
 	$(PIN) -o requirements.txt requirements.in

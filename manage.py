@@ -4,7 +4,9 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 
 def take_data_dir(arguments: list[str]) -> list[str]:
@@ -26,7 +28,14 @@ def take_data_dir(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
-    execute_from_command_line(take_data_dir(sys.argv))
+    try:
+        execute_from_command_line(take_data_dir(sys.argv))
+    except ImproperlyConfigured as error:  # a setting is wrong; the message names it
+        sys.exit(f"settings: {error}")
+    except OperationalError as error:
+        if "connection failed" not in str(error) and "connection to server" not in str(error):
+            raise
+        sys.exit(f"DATABASE_URL: the database cannot be reached: {str(error).splitlines()[0]}")
 
 
 if __name__ == "__main__":

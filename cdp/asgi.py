@@ -76,6 +76,7 @@ async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any],
         message = await receive()
         if message["type"] == "lifespan.shutdown":
             await _finish_requests()
+            await intake.close()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -6,6 +6,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 # First values only: what a row says is never changed again.
 CALENDAR = {
     "keep partitions": ("events.keep_partitions", crontab(hour="2", minute="10")),
+    "drop expired events": ("events.drop_expired_events", crontab(hour="2", minute="25")),
     "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
     "forget old bulk requests": ("contacts.forget_sessions", crontab(hour="2", minute="40")),
     "switch off idle API keys": ("partners.disable_idle_keys", crontab(hour="3", minute="5")),

@@ -1,5 +1,6 @@
 """Reads the process environment, typed; a bad value stops the start with the variable's name and the rule."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Environment:
         value = self.text(name)
         if not value:
             return default
-        if not value.lstrip("-").isdigit() or not least <= int(value) <= most:
+        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not least <= int(value) <= most:
             raise ImproperlyConfigured(f"{name}={value!r}: use a whole number from {least} to {most}.")
         return int(value)
 
@@ -44,6 +45,19 @@ class Environment:
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """A comma-separated list."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
+
+    def numbers(self, name: str, defaults: dict[str, int]) -> dict[str, int]:
+        """A comma-separated list `word=number` over the words of `defaults`; the numbers are from 1."""
+        found = dict(defaults)
+        for entry in self.words(name):
+            word, _, value = (part.strip() for part in entry.partition("="))
+            if word not in defaults or not (value.isascii() and value.isdigit() and int(value[:12]) > 0):
+                known = ", ".join(f"{word}={number}" for word, number in defaults.items())
+                raise ImproperlyConfigured(
+                    f"{name}: {entry!r} is wrong; use words and numbers such as {known}."
+                )
+            found[word] = int(value[:12])
+        return found
 
     def path(self, name: str, default: Path) -> Path:
         return Path(self.text(name, str(default))).expanduser().resolve()

@@ -142,6 +142,13 @@ class EventsRequested:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class AccountChanged:
+    """The account's settings were saved in this transaction."""
+
+    now: datetime
+
+
 contacts_changed: Hook[ContactsChanged] = Hook("contacts_changed")
 events_processed: Hook[EventsProcessed] = Hook("events_processed")
 persons_moved: Hook[PersonsMoved] = Hook("persons_moved")
@@ -149,3 +156,4 @@ persons_erased: Hook[PersonsErased] = Hook("persons_erased")
 membership_changed: Hook[MembershipChanged] = Hook("membership_changed")
 message_activity: Hook[MessageActivity] = Hook("message_activity")
 events_requested: Hook[EventsRequested] = Hook("events_requested")
+account_changed: Hook[AccountChanged] = Hook("account_changed")

@@ -79,6 +79,8 @@ def configure(options: dict[str, Any]) -> None:
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
                 "django": {"handlers": [], "level": options["level"], "propagate": True},
+                # its debug lines are statements with their values: people's names and addresses
+                "django.db.backends": {"handlers": [], "level": "INFO", "propagate": True},
                 "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             },
         }

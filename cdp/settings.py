@@ -17,7 +17,10 @@ env = Environment(os.environ)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.path("CDP_DATA_DIR", BASE_DIR / ".data")
-INSTANCE = read_instance(DATA_DIR)
+try:
+    INSTANCE = read_instance(DATA_DIR)
+except (OSError, ValueError) as error:
+    raise ImproperlyConfigured(f"CDP_DATA_DIR: {error}") from error
 
 DEBUG = env.flag("CDP_DEBUG", default=False)
 SECRET_KEY = env.text("CDP_SECRET_KEY", INSTANCE.secret_key)
@@ -60,7 +63,7 @@ MIDDLEWARE = [
     "cdp.csp.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "cdp.hosts.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -165,6 +168,8 @@ CDP_POSTGRES = env.choice("CDP_POSTGRES", ("auto", "system", "embedded"))
 CDP_BROKER = env.choice("CDP_BROKER", ("auto", "system", "embedded"))
 
 BROKER_URL = env.text("BROKER_URL", INSTANCE.broker_url)
+if BROKER_URL.partition("://")[0] not in ("redis", "rediss", "amqp", "amqps"):
+    raise ImproperlyConfigured("BROKER_URL: use redis://… or amqp://….")
 CELERY_BROKER_URL = BROKER_URL
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
@@ -175,6 +180,10 @@ CELERY_TASK_DEFAULT_QUEUE = "calendar"
 
 # Intake and wire rules (docs/settings.md)
 API_RATE_LIMITS = env.flag("API_RATE_LIMITS", default=True)
+API_RATES = env.numbers(
+    "API_RATES", {"events": 350, "batches": 50, "contacts": 200, "other": 100}
+)  # a second
+API_EVENT_BYTES = env.integer("API_EVENT_BYTES", 20 * 1024, least=1024, most=1024 * 1024)
 API_DUPLICATE_GUARD = env.flag("API_DUPLICATE_GUARD", default=True)
 API_GUARD_BULK = env.flag("API_GUARD_BULK", default=False)
 API_UNWRAP_SINGLETONS = env.flag("API_UNWRAP_SINGLETONS", default=True)

@@ -3,11 +3,14 @@
 Both read and accept by the same functions.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -16,8 +19,10 @@ from cdp.api.replies import empty_reply, json_reply
 from cdp.api.rights import Group
 from cdp.api.views import ApiView
 from events.intake.accept import accept_many
+from events.intake.diary import Sent
 from events.intake.reading import MAX_BATCH_BODY, read_batch, read_single
-from events.intake.replies import batch_reply
+from events.intake.replies import batch_reply, single_headers
+from events.services.refusals import keep_refusals
 
 
 class Parameter(serializers.Serializer):
@@ -59,33 +64,59 @@ class EventView(ApiView):
     """`version` decides how parameters are written: escaped text, any JSON, or an object."""
 
     groups = {"POST": (Group.EVENTS,)}
-    limits = {"POST": 350}
+    limits = {"POST": "events"}
     version = 2
 
-    @extend_schema(summary="Generate an event", request=EventRequest, responses={200: None})
+    @extend_schema(
+        summary="Generate an event",
+        request=EventRequest,
+        responses={200: None},
+        parameters=[OpenApiParameter("Idempotency-Key", location="header", description="stands for eventId")],
+    )
     def post(self, request: Request) -> HttpResponse:
-        self.body(request)
-        event = read_single(request._request.body, version=self.version)
-        [verdict] = accept_many([event], actor=_actor(request), now=datetime.now(UTC), source="api")
-        if verdict.refusal is not None:
-            raise verdict.refusal
+        sent = Sent(b"", _actor(request))
+        with kept(sent):
+            sent.body = self.plain_body(request, most=settings.API_EVENT_BYTES)
+            event_id = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
+            event = read_single(sent.body, version=self.version, event_id=event_id)
+            sent.type_key = event.type_key
+            [verdict] = accept_many([event], actor=sent.actor, now=datetime.now(UTC), source="api")
+            if verdict.refusal is not None:
+                raise verdict.refusal
         reply = empty_reply()
-        reply["X-Event-Id"], reply["X-Event-Status"] = verdict.event_id, verdict.status
+        for name, value in single_headers(verdict).items():
+            reply[name] = value
         return reply
 
 
 class EventBatchView(ApiView):
     groups = {"POST": (Group.EVENTS,)}
-    limits = {"POST": 50}
+    limits = {"POST": "batches"}
 
     @extend_schema(summary="Generate many events", request=EventsRequest, responses=EventsReply)
     def post(self, request: Request) -> HttpResponse:
-        self.body(request)
-        body = request._request.body
-        if len(body) > MAX_BATCH_BODY:
-            raise Refused(413, "too_large", f"The request is larger than {MAX_BATCH_BODY} bytes")
-        verdicts = accept_many(read_batch(body), actor=_actor(request), now=datetime.now(UTC), source="batch")
+        now = datetime.now(UTC)
+        sent = Sent(b"", _actor(request))
+        with kept(sent):
+            sent.body = self.plain_body(request, most=MAX_BATCH_BODY)
+            events = read_batch(sent.body)
+            verdicts = accept_many(events, actor=sent.actor, now=now, source="batch")
+        pairs = zip(events, verdicts, strict=True)
+        keep_refusals(
+            [sent.item(event).refusal(found.refusal, now=now) for event, found in pairs if found.refusal]
+        )
         return json_reply(batch_reply(verdicts))
+
+
+@contextmanager
+def kept(sent: Sent) -> Iterator[None]:
+    """Keeps the refusal of what was sent in the diary of refused events."""
+    try:
+        yield
+    except Refused as refusal:
+        if sent.body:
+            keep_refusals([sent.refusal(refusal, now=datetime.now(UTC))])
+        raise
 
 
 def _actor(request: Request) -> str:

@@ -7,14 +7,16 @@ class EventsConfig(AppConfig):
     verbose_name = _("Activity")
 
     def ready(self) -> None:
-        from cdp.hooks import events_requested
+        from cdp.hooks import account_changed, events_requested
         from contacts import persons, timeline
         from events import engines, screens
         from events.services.system import keep_requested
+        from events.services.upkeep import make_room_for_account
         from events.timeline import EventSource
 
         persons.register(persons.PersonTable("events_event", keeps_origin=True))
         timeline.register(EventSource())
         screens.register_all()
         events_requested.connect(keep_requested)
+        account_changed.connect(make_room_for_account)
         engines.register_all()

@@ -7,6 +7,14 @@ from typing import Any
 
 TABLE = "events_event"
 MONTHS_AHEAD = 3
+FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # no event is older: claims before it are not believed
+MOST_DAYS = 36_500
+# Made apart and attached: CREATE TABLE … PARTITION OF would lock the whole store against readers and writers.
+CREATE = f"CREATE TABLE {{name}} (LIKE {TABLE} INCLUDING ALL)"
+ATTACH = f"ALTER TABLE {TABLE} ATTACH PARTITION {{name}} FOR VALUES FROM (%s) TO (%s)"
+PRESENT = """
+SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass ORDER BY 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +45,51 @@ def partition_name(month: datetime) -> str:
     return f"{TABLE}_{month:%Y%m}"
 
 
-def ensure_partitions(*, connection: Any, now: datetime, retention_days: int) -> PartitionReport:
-    """Make every month from the oldest kept instant to `MONTHS_AHEAD` months after `now`, and drop older ones.
+def keep_from(now: datetime, days: int) -> datetime:
+    """The oldest instant that `days` of retention keep."""
+    return max(FIRST, now - timedelta(days=min(days, MOST_DAYS)))
 
-    A partition is dropped only when all of its month lies before the retention. Idempotent; takes short locks.
+
+def present_partitions(connection: Any) -> list[str]:
+    """Names of the partitions there are, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(PRESENT, [TABLE])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def make_partitions(*, connection: Any, now: datetime, retention_days: int) -> list[str]:
+    """Make every missing month from the oldest kept instant to `MONTHS_AHEAD` months after `now`; returns their names.
+
+    Idempotent; readers and writers of the store go on meanwhile.
 
     Args:
         connection: a Django database connection (a migration passes its own).
         retention_days: how long events are kept; the longest of the account and of all types.
     """
-    oldest = month_start(now - timedelta(days=retention_days))
+    present = set(present_partitions(connection))
     newest = now + timedelta(days=31 * MONTHS_AHEAD)
-    report = PartitionReport()
+    wanted = {partition_name(month): month for month in months(keep_from(now, retention_days), newest)}
+    missing = [name for name in wanted if name not in present]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass",
-            [TABLE],
-        )
-        present = {name for (name,) in cursor.fetchall()}
-        for month in months(oldest, newest):
-            name = partition_name(month)
-            if name in present:
-                continue
-            cursor.execute(
-                f"CREATE TABLE {name} PARTITION OF {TABLE} FOR VALUES FROM (%s) TO (%s)",
-                [month, next_month(month)],
-            )
-            report.made.append(name)
-        for name in sorted(present):
-            if name < partition_name(oldest):
-                cursor.execute(f"DROP TABLE {name}")
-                report.dropped.append(name)
-    return report
+        for name in missing:
+            cursor.execute(CREATE.format(name=name))
+            cursor.execute(ATTACH.format(name=name), [wanted[name], next_month(wanted[name])])
+    return missing
+
+
+def drop_partitions(*, connection: Any, now: datetime, retention_days: int) -> list[str]:
+    """Drop the partitions whose whole month lies before the retention; returns their names."""
+    oldest = partition_name(keep_from(now, retention_days))
+    expired = [name for name in present_partitions(connection) if name < oldest]
+    with connection.cursor() as cursor:
+        for name in expired:
+            cursor.execute(f"DROP TABLE {name}")
+    return expired
+
+
+def ensure_partitions(*, connection: Any, now: datetime, retention_days: int) -> PartitionReport:
+    """Make the months that are needed and drop those that are past; idempotent."""
+    return PartitionReport(
+        make_partitions(connection=connection, now=now, retention_days=retention_days),
+        drop_partitions(connection=connection, now=now, retention_days=retention_days),
+    )

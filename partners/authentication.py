@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from partners.services import authenticate
+from partners.credentials import authenticate
 
 
 class KeyAuthentication(BaseAuthentication):

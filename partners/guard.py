@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import connection
 
 from cdp.api.errors import Refused
+from partners.credentials import Principal
 from partners.models import RequestFingerprint
-from partners.services import Principal
 
 WINDOW = timedelta(seconds=60)
 CLAIM = """

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-KINDS = {"id": r"(?P<id>\d{1,19})"}
+KINDS = {"id": r"(?P<id>[0-9]{1,19})"}
 
 
 def routes(path: str, view: Any, *, versions: Sequence[int] = (1,)) -> list[URLPattern]:

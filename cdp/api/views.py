@@ -1,6 +1,5 @@
 """The base of all REST views: who asks, what they may, how fast, how a body is read and how a fault is told."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -18,15 +17,15 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from cdp.api.errors import Refused, error_object, error_reply
+from cdp.api.bodies import plain_body, too_large
+from cdp.api.errors import Refused, error_object, error_reply, too_many
 from cdp.api.limits import RateLimit
-from cdp.api.replies import json_reply
+from cdp.api.replies import empty_reply, json_reply
 from cdp.api.rights import OPENS, Group
 from cdp.api.wire import JsonObject, read_json
 
 log = structlog.get_logger(__name__)
 
-LIMIT_PER_SECOND = 100
 CORS = {
     "Access-Control-Allow-Credentials": "true",
     "Access-Control-Allow-Methods": "POST, GET, PUT, OPTIONS, DELETE",
@@ -39,6 +38,11 @@ CORS = {
 limit = RateLimit()
 
 
+def served_as(method: str | None) -> str:
+    """The method whose rules hold."""
+    return "GET" if method == "HEAD" else method or ""
+
+
 class HasRight(BasePermission):
     """The key has a right that opens the route's group; who is unknown is told so first."""
 
@@ -46,7 +50,7 @@ class HasRight(BasePermission):
         principal: Any = request.user
         if principal is None:
             raise Refused(401, "unauthorized", "Full authentication is required to access this resource")
-        groups = view.groups.get(request.method, ())
+        groups = view.groups.get(served_as(request.method), ())
         if groups and not any(principal.may(OPENS[group]) for group in groups):
             raise Refused(403, "forbidden", "The key has no right to call this method")
         return True
@@ -54,24 +58,29 @@ class HasRight(BasePermission):
 
 @method_decorator([csrf_exempt, gzip_page], name="dispatch")
 class ApiView(APIView):
-    """One route. `groups`: method → groups of rights, any of which opens it; `limits`: method → requests a second."""
+    """One route. `groups`: method → groups of rights, any of which opens it.
+
+    `limits`: method → requests a second, as a number or as a name in the setting API_RATES; else `other`.
+    A method HEAD is the route's GET without its body.
+    """
 
     groups: ClassVar[dict[str, tuple[Group, ...]]] = {}
-    limits: ClassVar[dict[str, int]] = {}
+    limits: ClassVar[dict[str, int | str]] = {}
     permission_classes = (HasRight,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        if request.method and request.method.lower() not in self.http_method_names_served():
+        if served_as(request.method) not in self.methods():
             self.perform_authentication(request)
             if request.user is None:
                 raise Refused(401, "unauthorized", "Full authentication is required to access this resource")
-            raise MethodNotAllowed(request.method)
+            raise MethodNotAllowed(request.method or "")
         self.perform_authentication(request)
         self.check_permissions(request)
         self._check_rate(request)
 
-    def http_method_names_served(self) -> list[str]:
-        return [name for name in ("get", "post", "put", "delete") if hasattr(self, name)]
+    def methods(self) -> list[str]:
+        """The methods this route has."""
+        return [name for name in ("GET", "POST", "PUT", "DELETE") if hasattr(self, name.lower())]
 
     @property
     def default_response_headers(self) -> dict[str, str]:
@@ -79,15 +88,18 @@ class ApiView(APIView):
         return {}
 
     def _check_rate(self, request: Request) -> None:
-        most = self.limits.get(request.method or "", LIMIT_PER_SECOND)
+        method = served_as(request.method)
+        most = self.limits.get(method, "other")
+        if isinstance(most, str):
+            most = settings.API_RATES[most]
         principal: Any = request.user
-        name = f"{principal.id}:{type(self).__name__}:{request.method}"
+        name = f"{principal.id}:{principal.name}:{type(self).__name__}:{method}"
         if settings.API_RATE_LIMITS and not limit.take(name, most):
-            raise Refused(429, "rate", f"At most {most} requests a second")
+            raise too_many(most)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         if request.method == "OPTIONS":  # browsers ask before they show credentials
-            reply: HttpResponseBase = HttpResponse(b"", status=200)
+            reply: HttpResponseBase = empty_reply()
         else:
             with override("en"):  # the wire speaks English, whatever the client's language
                 reply = super().dispatch(request, *args, **kwargs)
@@ -96,22 +108,30 @@ class ApiView(APIView):
             reply[name] = value
         return reply
 
+    def plain_body(self, request: Request, *, most: int = 0) -> bytes:
+        """The body as UTF-8, unpacked, of at most `most` bytes (0: what the product takes at all).
+
+        Raises:
+            Refused: 415 for another media type, 413 for a body that is too large.
+        """
+        largest = most or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        try:
+            body = request._request.body
+        except RequestDataTooBig as error:
+            raise too_large(largest) from error
+        return plain_body(
+            body, content_type=request.META.get("CONTENT_TYPE", ""),
+            content_encoding=request.META.get("HTTP_CONTENT_ENCODING", ""), most=largest,
+        )  # fmt: skip
+
     def body(self, request: Request) -> Any:
         """The decoded JSON body; None when there is none.
 
         Raises:
             Refused: 415 for another media type, 413 for a body that is too large, 400 for malformed JSON.
         """
-        media, charset = _media_type(request.META.get("CONTENT_TYPE", ""))
-        try:
-            body = request._request.body
-        except RequestDataTooBig as error:
-            raise Refused(413, "too_large", "The request is too large") from error
-        if not body.strip():
-            return None
-        if media not in ("", "application/json"):
-            raise Refused(415, "media_type", f"Content type '{media}' not supported")
-        return read_json(body, charset)
+        body = self.plain_body(request)
+        return read_json(body) if body.strip() else None
 
     def json_object(self, request: Request) -> JsonObject:
         """The body as an object; an absent body is an empty one."""
@@ -126,13 +146,10 @@ class ApiView(APIView):
             refusal = Refused(500, "internal", "The request could not be served")
         kind, body = error_reply(refusal, path=self.request.path, now=now)
         reply = HttpResponse(body, content_type=kind, status=refusal.status)
-        if refusal.status == 401:
-            reply["WWW-Authenticate"] = 'Basic realm="Yespo"'
+        for name, value in refusal.headers.items():
+            reply[name] = value
         if refusal.status == 405:
-            names = self.http_method_names_served()
-            reply["Allow"] = ", ".join(name.upper() for name in names)
-        if refusal.status in (429, 503):
-            reply["Retry-After"] = "1"
+            reply["Allow"] = ", ".join(self.methods())
         return reply
 
 
@@ -146,13 +163,7 @@ def _as_refusal(error: Exception) -> Refused | None:
     return None
 
 
-def _media_type(header: str) -> tuple[str, str]:
-    """Media type and charset of a Content-Type header."""
-    media, _, rest = header.partition(";")
-    found = re.search(r"charset=\"?([\w.:-]+)", rest, re.IGNORECASE)
-    return media.strip().lower(), (found[1] if found else "utf-8").lower()
-
-
+@csrf_exempt
 def unknown_route(request: HttpRequest) -> HttpResponse:
     """The 404 of an address the API does not have."""
     body = error_object(404, "No such method", path=request.path, now=datetime.now(UTC))

@@ -29,16 +29,15 @@ def _decimal(text: str) -> Decimal:
 _decoder = msgspec.json.Decoder(float_hook=_decimal)
 
 
-def read_json(body: bytes, charset: str = "utf-8") -> Any:
+def read_json(body: bytes) -> Any:
     """Decode a request body; floats come as Decimal.
 
     Raises:
         Refused: 400 for anything but valid JSON, lone surrogates and numbers nobody can hold included.
     """
     try:
-        text = body if charset in ("utf-8", "utf8") else body.decode(charset).encode()
-        return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeError, LookupError, RecursionError, ValueError) as error:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
         raise Refused(400, "json_invalid", f"The request body is not valid JSON: {error}") from error
 
 

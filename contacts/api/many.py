@@ -30,7 +30,7 @@ MOST_IDS = 1_000
 
 class ContactsView(ApiView):
     groups = {"GET": (Group.READ_CONTACTS,), "POST": (Group.WRITE_CONTACTS,)}
-    limits = {"GET": 200, "POST": 200}
+    limits = {"GET": "contacts", "POST": "contacts"}
 
     @extend_schema(
         summary="Search contacts",

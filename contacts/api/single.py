@@ -24,7 +24,7 @@ from contacts.wire import Catalogue, read_contact, write_contacts
 from partners.guard import refuse_repeat
 
 READ, WRITE = (Group.READ_CONTACTS,), (Group.WRITE_CONTACTS,)
-PER_SECOND = 200
+PER_SECOND = "contacts"
 LONGEST_FORM_TYPE = 70
 
 

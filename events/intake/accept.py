@@ -9,7 +9,7 @@ import time
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -20,11 +20,15 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from cdp.api.errors import Refused
 from cdp.bell import ring
+from cdp.crash import crash_point
 from cdp.models import Account
+from contacts.wire import Catalogue
+from events.intake.contact_json import CONTACT_JSON, check_contact_json
 from events.intake.identity import AccountRules, identity_columns, lane_of, times
 from events.intake.reading import CheckedEvent, as_raw_json
 from events.intake.structure import check_structure
 from events.models import EventSource
+from events.partitions import keep_from
 from events.services.registry import TypeInfo, ensure_types
 
 log = structlog.get_logger(__name__)
@@ -41,10 +45,10 @@ NAMES = ", ".join(name for name, _ in COLUMNS)
 INSERT = f"""
 WITH rows AS (
     SELECT *, decode(digest_hex, 'hex') AS digest FROM json_to_recordset(%s::json)
-        AS w (place integer, digest_hex text, {", ".join(f"{name} {kind}" for name, kind in COLUMNS)})
+        AS w (place integer, digest_hex text, content bigint, {", ".join(f"{name} {kind}" for name, kind in COLUMNS)})
 ), fresh AS (
-    INSERT INTO events_dedupkey (digest, event_id, received_at)
-    SELECT DISTINCT ON (digest) digest, event_id, received_at FROM rows WHERE digest IS NOT NULL ORDER BY digest, place
+    INSERT INTO events_dedupkey (digest, event_id, received_at, content)
+    SELECT DISTINCT ON (digest) digest, event_id, received_at, content FROM rows WHERE digest IS NOT NULL ORDER BY digest, place
     ON CONFLICT (digest) DO NOTHING RETURNING digest, event_id
 )
 INSERT INTO events_inboxevent ({NAMES})
@@ -55,16 +59,20 @@ ORDER BY place
 RETURNING event_id::text, id
 """
 RULES_SECONDS = 1.0
-FIRST_IDS = "SELECT digest, event_id::text FROM events_dedupkey WHERE digest = ANY(%s)"
+FIRST_IDS = "SELECT digest, event_id::text, content FROM events_dedupkey WHERE digest = ANY(%s)"
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What became of one event: `accepted` (committed, in the inbox under `inbox_id`), `duplicate` or `rejected`."""
+    """What became of one event: `accepted` (committed, in the inbox under `inbox_id`), `duplicate` or `rejected`.
+
+    `warning`: `payload_mismatch` for a duplicate that is not what was sent first.
+    """
 
     status: str
     event_id: str = ""
     inbox_id: int | None = None
+    warning: str = ""
     refusal: Refused | None = None
 
 
@@ -124,6 +132,7 @@ class _Rules:
     def __init__(self) -> None:
         self.read_at = float("-inf")
         self.rules = AccountRules()
+        self.catalogue: Catalogue | None = None
 
 
 _rules = _Rules()
@@ -141,8 +150,16 @@ def account_rules() -> AccountRules:
             blocked=frozenset(str(value).lower() for value in account.blocked_identifiers),
             retention_days=account.event_retention_days,
         )
+        _rules.catalogue = None
         _rules.read_at = time.monotonic()
     return _rules.rules
+
+
+def _catalogue() -> Catalogue:
+    """The account's additional fields, as old as its rules."""
+    if _rules.catalogue is None:
+        _rules.catalogue = Catalogue.load()
+    return _rules.catalogue
 
 
 def _columns_of(event: CheckedEvent | Refused, rules: AccountRules) -> tuple[dict[str, Any], str] | Refused:
@@ -168,21 +185,34 @@ def _row(
 ) -> dict[str, Any]:
     columns, key = identity
     check_structure(event.params, kind)
+    if event.version > 1 and CONTACT_JSON in event.params:
+        check_contact_json(event.params[CONTACT_JSON], _catalogue())
     event_at, occurred_at, flags = times(event, now=now, zone=rules.zone)
     kept_days = kind.retention_days or rules.retention_days
-    if event_at < now - timedelta(days=kept_days):
+    if event_at < keep_from(now, kept_days):
         raise Refused(
             422,
             "older_than_retention",
             f"is older than the {kept_days} days events are kept",
             path="occurred",
         )
-    digest = hashlib.sha256(f"{family}\0{event.event_id}".encode()).hexdigest() if event.event_id else None
+    digest = content = None
+    params = as_raw_json(event.params)
+    if event.event_id:
+        digest = hashlib.sha256(f"{family}\0{event.event_id}".encode()).hexdigest()
+        content = _content(event, params)
     return columns | {
         "lane": lane_of(columns, key, settings.EVENT_LANES), "event_id": str(uuid_utils.uuid7()), "event_type_id": kind.id,
-        "key_value": key, "params": as_raw_json(event.params), "event_at": event_at, "received_at": now,
+        "key_value": key, "params": params, "event_at": event_at, "received_at": now,
         "occurred_at": occurred_at, "source": source, "flags": flags, "actor": actor, "digest_hex": digest,
+        "content": content,
     }  # fmt: skip
+
+
+def _content(event: CheckedEvent, params: msgspec.Raw) -> int:
+    """A short digest of what an event says, to tell a repeat from another event under the same id."""
+    words = f"{event.type_key}\0{event.key_value}\0{event.occurred}\0".encode()
+    return int.from_bytes(hashlib.sha256(words + bytes(params)).digest()[:8], signed=True)
 
 
 def _write(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, Verdict]]:
@@ -214,13 +244,20 @@ def _insert(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, Verdi
         cursor.execute(INSERT, [body])
         inbox_ids = dict(cursor.fetchall())
         repeated = [bytes.fromhex(row["digest_hex"]) for _, row in rows if row["event_id"] not in inbox_ids]
-        first_ids: dict[bytes, str] = {}
+        first: dict[bytes, tuple[str, int | None]] = {}
         if repeated:  # a later statement sees what a concurrent sender has committed
             cursor.execute(FIRST_IDS, [repeated])
-            first_ids = {bytes(digest): event_id for digest, event_id in cursor.fetchall()}
+            first = {bytes(digest): (event_id, content) for digest, event_id, content in cursor.fetchall()}
+        crash_point("accept_before_commit")
+    crash_point("accept_after_commit")
     return [
         (place, Verdict("accepted", row["event_id"], inbox_ids[row["event_id"]]))
         if row["event_id"] in inbox_ids
-        else (place, Verdict("duplicate", first_ids[bytes.fromhex(row["digest_hex"])]))
+        else (place, _duplicate(row, *first[bytes.fromhex(row["digest_hex"])]))
         for place, row in rows
     ]
+
+
+def _duplicate(row: dict[str, Any], first_id: str, content: int | None) -> Verdict:
+    is_same = content is None or content == row["content"]
+    return Verdict("duplicate", first_id, warning="" if is_same else "payload_mismatch")

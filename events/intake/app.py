@@ -1,40 +1,38 @@
 """The hot intake routes as a bare ASGI application, outside Django's middleware.
 
-Requests that wait at the same moment share one commit: a single writer thread takes everything queued, accepts it in one
-transaction and answers all. A request therefore costs no thread and no connection of its own.
+Requests that wait at the same moment share one commit (`events.intake.writer`). A request therefore costs no thread and no
+connection of its own. Unknown keys, logins, refused events and waiting for processing have threads of their own: whatever
+they cost, the writer does not wait for them.
 """
 
-import asyncio
+import gzip
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from cdp.api.errors import Refused, error_reply
+from cdp.api.bodies import plain_body, too_large
+from cdp.api.errors import Refused, error_reply, too_many
 from cdp.api.limits import RateLimit
-from events.intake.accept import Verdict, accept_many
-from events.intake.reading import MAX_BATCH_BODY, CheckedEvent, encode_event, read_batch, read_single
-from events.intake.replies import batch_reply
-from events.services.refusals import Refusal, keep_refusals
-from partners.services import Principal, authenticate, cached_principal
+from cdp.api.rights import OPENS, Group
+from events.intake.diary import Diary, Sent
+from events.intake.processed import Processed, wait_seconds
+from events.intake.reading import MAX_BATCH_BODY, read_batch, read_single
+from events.intake.replies import batch_reply, single_headers
+from events.intake.writer import Side, Writer
+from partners.credentials import Principal, check_login, find_principal, is_login, remembered_principal
 
 log = structlog.get_logger(__name__)
 
 ROUTE = re.compile(r"/api/v([123])/event/?|/api/v2/(events)/batch/?")
-RIGHTS = frozenset({"full", "events", "events_contacts", "events_contacts_write"})
-LIMIT_PER_SECOND = {"event": 350, "batch": 50}
-LARGEST_FLUSH = 1_000
-LONGEST_QUEUE = 20_000
-LONGEST_WAIT = 10.0
-MOST_REFUSALS = 50
+LEAST_TO_PACK = 200
+DIARY_STATUSES = (400, 413, 415, 422)
 CORS = [
     (b"access-control-allow-credentials", b"true"),
     (b"access-control-allow-methods", b"POST, GET, PUT, OPTIONS, DELETE"),
@@ -45,152 +43,13 @@ CORS = [
         b" Authorization",
     ),
 ]
-Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
+Headers = list[tuple[bytes, bytes]]
+Reply = tuple[int, Headers, bytes]
+Receive = Callable[[], Awaitable[Any]]
 
 
 def is_intake(path: str) -> bool:
     return ROUTE.fullmatch(path) is not None
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """One request's events, and the future of its verdicts."""
-
-    events: Sequence[CheckedEvent | Refused]
-    actor: str
-    source: str
-    done: "asyncio.Future[list[Verdict]]"
-
-
-class Writer:
-    """The single thread that commits; made once a process, on its event loop."""
-
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
-        self._queue: list[_Waiting] = []
-        self._queued = 0
-        self._task: asyncio.Task[None] | None = None
-
-    async def accept(
-        self, events: Sequence[CheckedEvent | Refused], *, actor: str, source: str
-    ) -> list[Verdict]:
-        """Queue events and wait for their commit.
-
-        Raises:
-            Refused: 503 when the database is away or the queue is full; nothing of the request was accepted.
-        """
-        if self._queued > LONGEST_QUEUE:
-            raise Refused(503, "busy", "Events cannot be stored at the moment, try again")
-        waiting = _Waiting(events, actor, source, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._queued += len(events)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._flush())
-        return await waiting.done
-
-    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a short piece of database work on the writer's thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
-
-    async def _flush(self) -> None:
-        while self._queue:
-            batch: list[_Waiting] = []
-            size = 0
-            while self._queue and (not batch or size + len(self._queue[0].events) <= LARGEST_FLUSH):
-                batch.append(self._queue.pop(0))
-                size += len(batch[-1].events)
-            self._queued -= size
-            try:
-                outcome = await self.in_thread(_accept_batch, batch)
-            except Exception as error:
-                log.exception("intake_failed", error=type(error).__name__)
-                outcome = [Refused(500, "internal", "The event could not be stored")] * len(batch)
-            for waiting, verdicts in zip(batch, outcome, strict=True):
-                if waiting.done.cancelled():
-                    continue
-                if isinstance(verdicts, Refused):
-                    waiting.done.set_exception(verdicts)
-                else:
-                    waiting.done.set_result(verdicts)
-
-
-def _accept_batch(batch: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
-    """Accept the requests of one flush, one transaction for those of the same sender and source."""
-    results: list[list[Verdict] | Refused] = [[] for _ in batch]
-    groups: dict[tuple[str, str], list[int]] = {}
-    for place, waiting in enumerate(batch):
-        groups.setdefault((waiting.actor, waiting.source), []).append(place)
-    for places in groups.values():
-        for place, outcome in zip(places, _accept_group([batch[place] for place in places]), strict=True):
-            results[place] = outcome
-    return results
-
-
-def _accept_group(group: Sequence[_Waiting]) -> list[list[Verdict] | Refused]:
-    """Accept requests of one sender together; when that fails for one of them, each alone."""
-    events = [event for waiting in group for event in waiting.events]
-    try:
-        verdicts = iter(
-            accept_many(events, actor=group[0].actor, now=datetime.now(UTC), source=group[0].source)
-        )
-    except (DatabaseError, InterfaceError) as error:
-        log.error("intake_database_away", error=type(error).__name__)
-        connection.close()
-        return [Refused(503, "unavailable", "Events cannot be stored at the moment, try again")] * len(group)
-    except Exception as error:
-        if len(group) > 1:
-            return [outcome for waiting in group for outcome in _accept_group([waiting])]
-        log.exception("intake_failed", error=type(error).__name__)
-        return [Refused(500, "internal", "The event could not be stored")]
-    return [[next(verdicts) for _ in waiting.events] for waiting in group]
-
-
-@dataclass(slots=True)
-class _Sent:
-    """What is known of a request when it is refused."""
-
-    body: bytes = b""
-    actor: str = ""
-    type_key: str = ""
-
-
-def _item_sent(event: CheckedEvent | Refused, sent: _Sent) -> _Sent:
-    """One event of a batch; of one that could not be read only the batch is known."""
-    if isinstance(event, Refused):
-        return sent
-    return _Sent(encode_event(event), sent.actor, event.type_key)
-
-
-class _Refusals:
-    """Refusals wait here for at most a second and are kept together; a flood keeps `MOST_REFUSALS` a second of them."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._waiting: list[Refusal] = []
-        self._task: asyncio.Task[None] | None = None
-
-    def add(self, refusal: Refused, sent: _Sent) -> None:
-        if len(self._waiting) >= MOST_REFUSALS:
-            return
-        now = datetime.now(UTC)
-        self._waiting.append(
-            Refusal(now, sent.type_key, refusal.code, refusal.path, refusal.message, sent.body, sent.actor)
-        )
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._keep())
-
-    async def _keep(self) -> None:
-        await asyncio.sleep(1.0)
-        batch, self._waiting = self._waiting, []
-        try:
-            await self._writer.in_thread(_keep_refusals, batch)
-        except (DatabaseError, InterfaceError) as error:  # a diary for senders: losing a page is no harm
-            log.warning("refusals_lost", count=len(batch), error=type(error).__name__)
-
-
-def _keep_refusals(batch: Sequence[Refusal]) -> None:
-    close_old_connections()
-    keep_refusals(batch)
 
 
 class IntakeApp:
@@ -198,132 +57,150 @@ class IntakeApp:
 
     def __init__(self) -> None:
         self.writer = Writer()
+        self.keys = Side("intake-keys")
+        self.logins = Side("intake-logins")
+        self.processed = Processed()
+        self.diary = Diary()
         self.limit = RateLimit()
-        self.refusals = _Refusals(self.writer)
+        self._at_gate = 0
 
-    async def __call__(
-        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
-    ) -> None:
+    async def close(self) -> None:
+        """Write what waits; close the threads and their connections."""
+        await self.diary.finish()
+        for side in (self.writer.side, self.keys, self.logins, self.processed.side, self.diary.side):
+            await side.close()
+
+    async def __call__(self, scope: Any, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
         status, headers, body = await self.answer(scope, receive)
-        if body or status not in (200, 204):
-            headers = [*headers, (b"content-length", str(len(body)).encode())]
-        else:
-            headers = [*headers, (b"content-length", b"0")]
-        await send({"type": "http.response.start", "status": status, "headers": [*headers, *CORS]})
+        headers = [*headers, (b"content-length", str(len(body)).encode()), *CORS]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def answer(self, scope: Any, receive: Callable[[], Awaitable[Any]]) -> Reply:
+    async def answer(self, scope: Any, receive: Receive) -> Reply:
         if scope["method"] == "OPTIONS":
             return 200, [], b""
-        sent = _Sent()
+        sent = Sent()
         try:
             return await self._accept(scope, receive, sent)
         except Refused as refusal:
-            if sent.body and refusal.status in (400, 413, 415, 422):
-                self.refusals.add(refusal, sent)
-            kind, body = error_reply(refusal, path=scope["path"], now=datetime.now(UTC))
-            headers = [(b"content-type", kind.encode())]
-            if refusal.status == 401:
-                headers.append((b"www-authenticate", b'Basic realm="Yespo"'))
-            if refusal.status == 405:
-                headers.append((b"allow", b"POST, OPTIONS"))
-            if refusal.status in (429, 503):
-                headers.append((b"retry-after", b"1"))
-            return refusal.status, headers, body
+            if sent.body and refusal.status in DIARY_STATUSES:
+                self.diary.add(refusal, sent)
+            return _refusal_reply(refusal, scope["path"])
+        except Exception as error:
+            log.exception("intake_failed", error=type(error).__name__)
+            return _refusal_reply(Refused(500, "internal", "The request could not be served"), scope["path"])
 
-    async def _accept(self, scope: Any, receive: Callable[[], Awaitable[Any]], sent: "_Sent") -> Reply:
-        headers = dict(scope["headers"])
-        principal = await self._principal(headers.get(b"authorization", b"").decode("latin-1"))
+    async def _accept(self, scope: Any, receive: Receive, sent: Sent) -> Reply:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        principal = await self._principal(headers.get(b"authorization", ""))
         if scope["method"] != "POST":
-            raise Refused(405, "method", "Request method is not supported")
+            raise Refused(405, "method", "Request method is not supported", headers={"Allow": "POST"})
         found = ROUTE.fullmatch(scope["path"])
         is_batch = found is not None and found[2] is not None
-        name = "batch" if is_batch else "event"
-        if settings.API_RATE_LIMITS and not self.limit.take(name, LIMIT_PER_SECOND[name]):
-            raise Refused(429, "rate", f"At most {LIMIT_PER_SECOND[name]} requests a second")
-        _check_media_type(headers.get(b"content-type", b"").decode("latin-1"))
-        body = await _read_body(receive)
-        sent.body, sent.actor = body, principal.name
+        self._check_rate("batches" if is_batch else "events")
+        sent.actor = principal.name
+        sent.body = await _read_body(receive)
+        sent.body = plain_body(
+            sent.body, content_type=headers.get(b"content-type", ""),
+            content_encoding=headers.get(b"content-encoding", ""),
+            most=MAX_BATCH_BODY if is_batch else settings.API_EVENT_BYTES,
+        )  # fmt: skip
         if is_batch:
-            return await self._batch(sent, principal)
-        event = read_single(body, version=int(found[1]) if found else 2)
+            return await self._batch(sent, headers)
+        return await self._single(sent, headers, version=int(found[1]) if found else 2)
+
+    def _check_rate(self, name: str) -> None:
+        most = settings.API_RATES[name]
+        if settings.API_RATE_LIMITS and not self.limit.take(name, most):
+            raise too_many(most)
+
+    async def _single(self, sent: Sent, headers: dict[bytes, str], *, version: int) -> Reply:
+        event = read_single(sent.body, version=version, event_id=headers.get(b"idempotency-key", ""))
         sent.type_key = event.type_key
-        [verdict] = await self.writer.accept([event], actor=principal.name, source="api")
+        [verdict] = await self.writer.accept([event], actor=sent.actor, source="api")
         if verdict.refusal is not None:
             raise verdict.refusal
-        if wait := _wait_seconds(headers.get(b"prefer", b"").decode("latin-1")):
-            await self._until_processed([verdict], wait)
-        return (
-            200,
-            [(b"x-event-id", verdict.event_id.encode()), (b"x-event-status", verdict.status.encode())],
-            b"",
-        )
+        if seconds := wait_seconds(headers.get(b"prefer", "")):
+            await self.processed.wait([verdict.inbox_id] if verdict.inbox_id else [], seconds)
+        said = single_headers(verdict)
+        return 200, [(name.lower().encode(), value.encode()) for name, value in said.items()], b""
 
-    async def _batch(self, sent: "_Sent", principal: Principal) -> Reply:
+    async def _batch(self, sent: Sent, headers: dict[bytes, str]) -> Reply:
         events = read_batch(sent.body)
-        verdicts = await self.writer.accept(events, actor=principal.name, source="batch")
+        verdicts = await self.writer.accept(events, actor=sent.actor, source="batch")
         for event, verdict in zip(events, verdicts, strict=True):
             if verdict.refusal is not None:
-                self.refusals.add(verdict.refusal, _item_sent(event, sent))
-        reply = batch_reply(verdicts)
-        return 200, [(b"content-type", b"application/json;charset=UTF-8")], msgspec.json.encode(reply)
+                self.diary.add(verdict.refusal, sent.item(event))
+        if seconds := wait_seconds(headers.get(b"prefer", "")):
+            ids = [verdict.inbox_id for verdict in verdicts if verdict.inbox_id is not None]
+            await self.processed.wait(ids, seconds)
+        body = msgspec.json.encode(batch_reply(verdicts))
+        said = [(b"content-type", b"application/json;charset=UTF-8"), (b"vary", b"Accept-Encoding")]
+        if len(body) >= LEAST_TO_PACK and "gzip" in headers.get(b"accept-encoding", ""):
+            return 200, [*said, (b"content-encoding", b"gzip")], gzip.compress(body, 4)
+        return 200, said, body
 
     async def _principal(self, header: str) -> Principal:
-        known, principal = cached_principal(header)
-        if not known and header:
-            principal = await self.writer.in_thread(_authenticate, header)
+        principal = remembered_principal(header)
+        if principal is None and header:
+            principal = await self.keys.run(_find_principal, header, time.monotonic())
+            if principal is None and is_login(header):
+                principal = await self._login(header)
         if principal is None:
             raise Refused(401, "unauthorized", "Full authentication is required to access this resource")
-        if not principal.may(RIGHTS):
+        if not principal.may(OPENS[Group.EVENTS]):
             raise Refused(403, "forbidden", "The key has no right to send events")
         return principal
 
-    async def _until_processed(self, verdicts: Sequence[Verdict], seconds: float) -> None:
-        """Wait until the events left the inbox; at most `seconds`."""
-        ids = [verdict.inbox_id for verdict in verdicts if verdict.inbox_id is not None]
-        end = time.monotonic() + seconds
-        while ids and time.monotonic() < end:
-            await asyncio.sleep(0.02)
-            if not await self.writer.in_thread(_any_waits, ids):
-                return
+    async def _login(self, header: str) -> Principal | None:
+        """Check a password; of those that come meanwhile one waits, the others are sent away."""
+        if self._at_gate > 1:
+            raise Refused(
+                429, "logins", "Too many logins are being checked; an API key is never made to wait"
+            )
+        self._at_gate += 1
+        try:
+            found: Principal | None = await self.logins.run(_with_database, check_login, header)
+            return found
+        finally:
+            self._at_gate -= 1
 
 
-def _authenticate(header: str) -> Principal | None:
+def _refusal_reply(refusal: Refused, path: str) -> Reply:
+    kind, body = error_reply(refusal, path=path, now=datetime.now(UTC))
+    headers = [(b"content-type", kind.encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
+    return refusal.status, headers, body
+
+
+def _find_principal(header: str, arrived: float) -> Principal | None:
+    found: Principal | None = _with_database(
+        lambda: find_principal(header, now=datetime.now(UTC), arrived=arrived)
+    )
+    return found
+
+
+def _with_database(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call on a side thread; a database that is away is told as 503."""
     close_old_connections()
     try:
-        return authenticate(header, now=datetime.now(UTC))
+        return function(*arguments)
     except (OperationalError, InterfaceError) as error:
         connection.close()
         raise Refused(503, "unavailable", "The service is not available at the moment, try again") from error
 
 
-def _any_waits(ids: Sequence[int]) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM events_inboxevent WHERE id = ANY(%s))", [list(ids)])
-        return bool(cursor.fetchone()[0])
-
-
-def _check_media_type(header: str) -> None:
-    media = header.partition(";")[0].strip().lower()
-    if media and media != "application/json":
-        raise Refused(415, "media_type", f"Content type '{media}' not supported")
-
-
-async def _read_body(receive: Callable[[], Awaitable[Any]]) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     parts = []
     size = 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "json_invalid", "The request body is not complete")
         part = message.get("body", b"")
         size += len(part)
         if size > MAX_BATCH_BODY:
-            raise Refused(413, "too_large", f"The request is larger than {MAX_BATCH_BODY} bytes")
+            raise too_large(MAX_BATCH_BODY)
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
-
-
-def _wait_seconds(header: str) -> float:
-    """Seconds of `Prefer: wait=N` (RFC 7240), at most `LONGEST_WAIT`; 0 without."""
-    found = re.search(r"\bwait=(\d{1,4})", header)
-    return min(float(found[1]), LONGEST_WAIT) if found else 0.0

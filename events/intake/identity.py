@@ -47,6 +47,7 @@ def identity_columns(event: CheckedEvent, rules: AccountRules) -> tuple[dict[str
         Refused: `identity_missing`: neither a key nor an identifier.
     """
     given: dict[str, str] = {}
+    names: dict[str, str] = {}  # how the sender calls them
     for name, value in event.params.items():
         column = NAMES.get(name.lower())
         if (
@@ -55,20 +56,19 @@ def identity_columns(event: CheckedEvent, rules: AccountRules) -> tuple[dict[str
             and isinstance(value, (str, int))
             and not isinstance(value, bool)
         ):
-            given[column] = str(value)
+            given[column], names[column] = str(value), name
     if rules.mapping_param and rules.mapping_field:
         own = event.params.get(rules.mapping_param)
         if isinstance(own, (str, int)) and not isinstance(own, bool):
-            given[rules.mapping_field] = str(own)
+            given[rules.mapping_field], names[rules.mapping_field] = str(own), rules.mapping_param
     columns: dict[str, Any] = {}
     for column, text in given.items():
         columns.update(_column(column, text, rules))
     key = event.key_value or next((given[name].strip() for name in KEY_ORDER if name in columns), None)
     if key is None:
-        raise Refused(
-            400, "identity_missing", "needs keyValue, or one of contactId, externalCustomerId, email, phone, pushToken",
-            path="params",
-        )  # fmt: skip
+        rule = "needs keyValue, or one of contactId, externalCustomerId, email, phone, pushToken"
+        useless = "".join(f"; {name} is not a valid {column}" for column, name in names.items())
+        raise Refused(400, "identity_missing", rule + useless.replace("_", " "), path="params")
     if event.key_value is None:
         key = EVENT_KEY_FORBIDDEN.sub("", key)[:MAX_KEY_VALUE]
     return columns, key

@@ -9,11 +9,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
 from cdp.api.errors import Refused
 from cdp.api.wire import CONTROL, check_event_key
 
-MAX_BODY = 20 * 1024
 MAX_BATCH_BODY = 1024 * 1024
 MAX_BATCH = 500
 MAX_DEPTH = 8
@@ -21,8 +21,9 @@ MAX_PARAMS = 300
 MAX_TYPE_KEY = 100
 MAX_KEY_VALUE = 300
 MAX_PARAM_NAME = 100
-# PostgreSQL numeric: 131072 digits before the point, 16383 after (documentation, 8.1.2).
-MOST_DIGITS_BEFORE, MOST_DIGITS_AFTER = 131_000, 16_000
+# Beyond every double (1e308, 5e-324), and far from what PostgreSQL's numeric takes: 1e130000 would be 9 bytes on the wire
+# and 130 KB each time it is read.
+MOST_DIGITS_BEFORE, MOST_DIGITS_AFTER = 350, 400
 
 
 class RawEvent(msgspec.Struct):
@@ -36,6 +37,7 @@ class RawEvent(msgspec.Struct):
     occurred: Any = None
     sentAt: Any = None
     eventId: Any = None
+    messageId: Any = None
 
 
 class CheckedEvent(msgspec.Struct):
@@ -47,6 +49,7 @@ class CheckedEvent(msgspec.Struct):
     occurred: Any
     sent_at: Any
     event_id: str | None
+    version: int = 2
 
 
 def _decimal(text: str) -> Decimal:
@@ -58,21 +61,32 @@ def _decimal(text: str) -> Decimal:
 
 _event = msgspec.json.Decoder(RawEvent, float_hook=_decimal)
 _any = msgspec.json.Decoder(float_hook=_decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 
 
-def read_single(body: bytes, *, version: int) -> CheckedEvent:
+def read_single(body: bytes, *, version: int, event_id: str = "") -> CheckedEvent:
     """Read the body of `POST event`.
 
+    Args:
+        event_id: the header `Idempotency-Key`; a member `eventId` or `messageId` goes before it.
+
     Raises:
-        Refused: 413 over 20 KB; 400 with the field and the rule otherwise.
+        Refused: 413 over the limit; 400 with the field and the rule otherwise.
     """
-    if len(body) > MAX_BODY:
-        raise Refused(413, "too_large", f"The event is larger than {MAX_BODY} bytes")
+    if len(body) > settings.API_EVENT_BYTES:
+        raise _large_event()
     try:
-        return check(_event.decode(body), version=version)
+        raw = _event.decode(body)
+    except msgspec.ValidationError as error:
+        raise Refused(400, "param_shape", "must be a JSON object", path="request body") from error
     except UNREADABLE as error:
         raise _malformed(error) from error
+    return check(raw, version=version, event_id=event_id)
+
+
+def _large_event() -> Refused:
+    return Refused(413, "too_large", f"The event is larger than {settings.API_EVENT_BYTES} bytes")
 
 
 def read_batch(body: bytes) -> list[CheckedEvent | Refused]:
@@ -100,8 +114,8 @@ def read_batch(body: bytes) -> list[CheckedEvent | Refused]:
 def _read_item(item: Any) -> CheckedEvent | Refused:
     if not isinstance(item, dict):
         return Refused(400, "param_shape", "must be an object")
-    if len(msgspec.json.encode(item, enc_hook=str)) > MAX_BODY:
-        return Refused(413, "too_large", f"The event is larger than {MAX_BODY} bytes")
+    if len(_encoder.encode(item)) > settings.API_EVENT_BYTES:
+        return _large_event()
     known = {name: value for name, value in item.items() if name in RawEvent.__struct_fields__}
     try:
         return check(RawEvent(**known), version=2)
@@ -113,7 +127,7 @@ def _malformed(error: Exception) -> Refused:
     return Refused(400, "json_invalid", f"The request body is not valid JSON: {error}")
 
 
-def check(raw: RawEvent, *, version: int) -> CheckedEvent:
+def check(raw: RawEvent, *, version: int, event_id: str = "") -> CheckedEvent:
     """Check shape and limits in the documented order; the first failure wins."""
     type_key = _key(raw.eventTypeKey, "eventTypeKey", MAX_TYPE_KEY, code="type_key_invalid")
     if type_key is None:
@@ -121,12 +135,20 @@ def check(raw: RawEvent, *, version: int) -> CheckedEvent:
     key_value = _key(raw.keyValue, "keyValue", MAX_KEY_VALUE, code="key_too_long")
     given = raw.params if raw.params is not None else raw.parameters
     params = _params(given if given is not None else raw.eventParams, version)
-    event_id = raw.eventId
-    if event_id is not None:
-        event_id = _scalar_text(event_id, "eventId").strip()[:MAX_KEY_VALUE] or None
-        if event_id is not None and CONTROL.search(event_id):
-            raise Refused(400, "key_too_long", "must not hold control characters", path="eventId")
-    return CheckedEvent(type_key, key_value, params, raw.occurred, raw.sentAt, event_id)
+    own = _event_id(raw.eventId, "eventId") or _event_id(raw.messageId, "messageId")
+    sent_id = own or _event_id(event_id, "Idempotency-Key")
+    return CheckedEvent(type_key, key_value, params, raw.occurred, raw.sentAt, sent_id, version)
+
+
+def _event_id(value: Any, name: str) -> str | None:
+    if value is None:
+        return None
+    text = _scalar_text(value, name).strip()
+    if len(text) > MAX_KEY_VALUE:
+        raise Refused(400, "key_too_long", f"must be at most {MAX_KEY_VALUE} characters", path=name)
+    if CONTROL.search(text):
+        raise Refused(400, "key_too_long", "must not hold control characters", path=name)
+    return text or None
 
 
 def _key(value: Any, name: str, most: int, *, code: str) -> str | None:
@@ -147,7 +169,7 @@ def _scalar_text(value: Any, name: str) -> str:
 
 
 def _params(given: Any, version: int) -> dict[str, Any]:
-    if given is None:
+    if given is None or (isinstance(given, str) and not given.strip()):
         return {}
     if isinstance(given, dict):
         if "name" in given and "value" in given and set(given) <= {"name", "value"} and version != 3:
@@ -195,7 +217,7 @@ def _unescape(value: Any) -> Any:
 
 
 def _check_value(value: Any, path: str, depth: int) -> None:
-    """Refuse what jsonb cannot hold: NUL, numbers beyond numeric; and what is nested too deep."""
+    """Refuse what jsonb cannot hold: NUL, numbers beyond numeric; what swells when it is read; what is nested too deep."""
     if isinstance(value, str):
         if "\0" in value:
             raise Refused(400, "param_shape", "must not hold the character NUL", path=path)
@@ -221,9 +243,6 @@ def _check_number(value: Decimal | int, path: str) -> None:
         or exponent < -MOST_DIGITS_AFTER
     ):
         raise Refused(400, "param_shape", "is a number too large or too precise to keep", path=path)
-
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def as_raw_json(value: Any) -> msgspec.Raw:

@@ -1,9 +1,15 @@
-"""What the batch route answers."""
+"""What the event routes answer."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from events.intake.accept import Verdict
+
+
+def single_headers(verdict: Verdict) -> dict[str, str]:
+    """The verdict on one event that was taken; its reply has no body."""
+    headers = {"X-Event-Id": verdict.event_id, "X-Event-Status": verdict.status}
+    return headers | ({"X-Event-Warning": verdict.warning} if verdict.warning else {})
 
 
 def batch_reply(verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -21,6 +27,7 @@ def batch_reply(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 def _item(place: int, verdict: Verdict) -> dict[str, Any]:
     item: dict[str, Any] = {"i": place, "status": verdict.status}
     if verdict.refusal is None:
-        return item | {"eventId": verdict.event_id}
+        item["eventId"] = verdict.event_id
+        return item | ({"warning": verdict.warning} if verdict.warning else {})
     refusal = verdict.refusal
     return item | {"code": refusal.code, "path": refusal.path, "message": refusal.message}

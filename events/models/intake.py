@@ -58,11 +58,15 @@ class Lane(models.Model):
 
 
 class DedupKey(models.Model):
-    """A sender's `eventId` seen lately: SHA-256 of it → the id given to its first event. Kept 72 h."""
+    """A sender's `eventId` seen lately: SHA-256 of it → the id given to its first event. Kept 72 h.
+
+    `content` is a short digest of what the first event said, to warn of another one under the same id.
+    """
 
     digest = models.BinaryField(primary_key=True, max_length=32)
     event_id = models.UUIDField()
     received_at = models.DateTimeField(db_index=True)
+    content = models.BigIntegerField(null=True)
 
     class Meta:
         verbose_name = _("idempotency key")

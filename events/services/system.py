@@ -1,11 +1,12 @@
 """Events the product makes itself (a subscription, a new contact of a bulk request): into the inbox like any other."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from cdp.bell import ring
-from cdp.hooks import EventsRequested
+from cdp.hooks import EventRequest, EventsRequested
 from events.intake.accept import accept_many
 from events.intake.reading import CheckedEvent
 from events.models import EventSource, EventType, Origin
@@ -22,7 +23,7 @@ def keep_requested(batch: EventsRequested) -> None:
     events = [
         CheckedEvent(
             type_key=request.type_key, key_value=request.key_value,
-            params={"contactId": request.contact_id} | request.params, occurred=None, sent_at=None, event_id=None,
+            params=_with_contact(request), occurred=None, sent_at=None, event_id=None,
         )
         for request in batch.requests
     ]  # fmt: skip
@@ -33,6 +34,12 @@ def keep_requested(batch: EventsRequested) -> None:
         if verdict.refusal is not None:
             raise ValueError(verdict.refusal.text)
     transaction.on_commit(lambda: ring("events"))
+
+
+def _with_contact(request: EventRequest) -> dict[str, Any]:
+    """The parameters, with the contact's id under the name the request gives it, if any."""
+    has_id = any(name.lower() == "contactid" for name in request.params)
+    return request.params if has_id else {"contactId": request.contact_id} | request.params
 
 
 def _ensure_types(keys: set[str], *, now: datetime) -> None:

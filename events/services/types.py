@@ -8,6 +8,7 @@ from django.db import transaction
 
 from events.models import EventType, Origin
 from events.services.registry import bump_version, set_segmentation
+from events.services.upkeep import make_room
 
 EDITABLE = ("name", "description", "category", "validation_mode", "allow_additional", "retention_days")
 
@@ -30,6 +31,7 @@ def create_event_type(
         if use_for_segmentation:
             set_segmentation(made.pk, is_on=True, now=now)
         bump_version()
+        make_room(now=now)
     return made
 
 
@@ -50,3 +52,4 @@ def edit_event_type(
         if use_for_segmentation != row.use_for_segmentation:
             set_segmentation(type_id, is_on=use_for_segmentation, now=now)
         bump_version()
+        make_room(now=now)

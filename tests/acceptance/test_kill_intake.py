@@ -42,8 +42,11 @@ SENDERS = 16
 LARGEST_BATCH = 100
 SINGLES = 0.85  # of the requests; batches are 50 events on average, so one event in nine travels alone
 SENT_AGAIN = 0.02  # of the acknowledged requests, as a sender does who lost the reply
-ROUND = ["web", "worker", "postgres", "worker", "web", "postgres", "crash point"]
-POINTS = ["process_before_commit", "process_after_commit", "upsert_before_commit", "process_before_store"]
+ROUND = ["web", "worker", "postgres", "worker", "web", "postgres", "crash point", "crash point"]
+POINTS = [  # point → the process that dies there
+    ("process_before_commit", "work-fast"), ("accept_after_commit", "web"), ("process_after_commit", "work-fast"),
+    ("accept_before_commit", "web"), ("upsert_before_commit", "work-fast"), ("process_before_store", "work-fast"),
+]  # fmt: skip
 # The product promises 2 s. The test adds its own look every 20 ms and the scheduling of a busy two-core machine.
 VISIBLE_SECONDS = 3.0
 
@@ -67,7 +70,10 @@ class Instance:
         return [sys.executable, str(MANAGE), *words, "--data-dir", str(self.home)]
 
     def start(self, crash_at: str = "") -> None:
-        """Start `up` and wait until it says that it is ready. Call it from the main thread."""
+        """Start `up` and wait until it says that it is ready, or that a part died at the point it was to die at.
+
+        Call it from the main thread.
+        """
         self.output.write_text("")
         self.starts += 1
         self.process = processes.start(
@@ -76,7 +82,8 @@ class Instance:
             environment=self.environment | {"CDP_CRASH_AT": crash_at},
         )
         deadline = time.monotonic() + READY_SECONDS
-        while f"ready {self.address}" not in self.said():
+        enough = (f"ready {self.address}", *(["ended with -9"] if crash_at else []))
+        while not any(words in self.said() for words in enough):
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.1)
@@ -300,11 +307,11 @@ def plan(chance: random.Random) -> list[tuple[str, float]]:
 
 def strike(instance: Instance, what: str, kills: Counter[str]) -> None:
     if what == "crash point":
-        point = POINTS[kills["crash point"] % len(POINTS)]
+        point, who = POINTS[kills["crash point"] % len(POINTS)]
         instance.kill_all()
         kills["up"] += 1
         instance.start(crash_at=point)
-        wait_for(lambda: "work-fast ended with -9" in instance.said(), READY_SECONDS, instance.keep_up)
+        wait_for(lambda: f"{who} ended with -9" in instance.said(), READY_SECONDS, instance.keep_up)
         kills["crash point"] += 1
         instance.kill_all()
         kills["up"] += 1

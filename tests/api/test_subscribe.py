@@ -43,8 +43,7 @@ def test_it_works(api, news):
     event = InboxEvent.objects.get()
     assert EventType.objects.get(pk=event.event_type_id).key == "subscribeFromApi-footer"
     assert event.key_value == str(found["id"])
-    assert event.params["ContactId"] == found["id"]
-    assert event.params["EmailAddress"] == "olena@example.com"
+    assert event.params == {"ContactId": found["id"], "EmailAddress": "olena@example.com"}
 
 
 def test_the_event_reaches_the_contact(api):

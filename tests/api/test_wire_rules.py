@@ -1,5 +1,6 @@
 """The rules that hold on every route: addresses, credentials, bodies, errors, CORS (API document, 2, 3, 5, 6)."""
 
+import gzip
 import json
 
 import pytest
@@ -92,6 +93,34 @@ def test_an_unknown_route(api):
     assert reply.json()["status"] == 404
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_an_unknown_route_asks_no_form_token(db, method):
+    reply = Client(enforce_csrf_checks=True).generic(method, "/api/v1/nothing", "{}", "application/json")
+    assert (reply.status_code, reply.json()["path"]) == (404, "/api/v1/nothing")
+
+
+def test_programs_come_by_any_host_name_and_people_by_a_known_one(api):
+    host = {"HTTP_HOST": "api.shop.example"}
+    assert api.get("version", **host).status_code == 200
+    assert api.post("contact", {"externalCustomerId": "7"}, **host).status_code == 200
+    assert api.get("nothing", **host).status_code == 404
+    assert Client().get("/healthz", **host).status_code == 200
+    assert Client().get("/admin/login/", **host).status_code == 400
+
+
+@pytest.mark.parametrize("number", ["٣", "3.0", "-1", "9" * 20])
+def test_ids_are_plain_digits(api, number):
+    reply = api.get(f"contact/{number}")
+    assert (reply.status_code, reply.json()["error"]) == (404, "Not Found")
+
+
+def test_head_is_get_without_a_body(api, api_with):
+    api.post("contact", {"externalCustomerId": "7"})
+    assert api.call("HEAD", "contacts")["TotalCount"] == "1"
+    assert api.call("HEAD", "contact").status_code == 405
+    assert api_with("messages").call("HEAD", "contacts").status_code == 403
+
+
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 def test_a_wrong_method_names_the_right_ones(api, method):
     reply = api.call(method, "contacts")
@@ -149,10 +178,18 @@ def test_accept_never_matters(api, accept):
 
 def test_browsers_may_ask_first_and_every_reply_has_the_headers(api):
     asked = Client().options("/api/v1/contact")
-    assert asked.status_code == 200
+    assert (asked.status_code, asked.content, "Content-Type" in asked) == (200, b"", False)
     for reply in (asked, api.get("version"), api.get("nothing"), api.post("contact", "{")):
         assert reply["Access-Control-Allow-Methods"] == "POST, GET, PUT, OPTIONS, DELETE"
         assert "Authorization" in reply["Access-Control-Allow-Headers"]
+
+
+def test_a_packed_body(api):
+    body = gzip.compress(b'{"externalCustomerId": "7"}')
+    assert api.post("contact", body, HTTP_CONTENT_ENCODING="gzip").json()["id"]
+    assert api.post("contact", body, HTTP_CONTENT_ENCODING="br").status_code == 415
+    event = gzip.compress(b'{"eventTypeKey": "Seen", "keyValue": "7"}')
+    assert api.post("v2/event", event, HTTP_CONTENT_ENCODING="gzip").status_code == 200
 
 
 def test_gzip_when_asked_for(api):
@@ -173,6 +210,11 @@ def test_a_rate_limit_answers_429(api, settings, monkeypatch):
     assert [reply.status_code for reply in replies[:100]] == [200] * 100
     assert replies[100].status_code == 429
     assert replies[100]["Retry-After"] == "1"
+    assert replies[100]["X-RateLimit-Limit"] == "100"
+    settings.API_RATES = settings.API_RATES | {"other": 101}
+    assert api.get("version").status_code == 429
+    monkeypatch.setattr(limits.RateLimit, "clock", staticmethod(lambda: 6.0))
+    assert [api.get("version").status_code for _ in range(102)] == [200] * 101 + [429]
 
 
 def test_a_fault_of_ours_says_so_and_tells_nothing(api, monkeypatch):

@@ -1,21 +1,21 @@
 """The event routes: what is accepted is committed, what is refused says why, and nobody spoils another's request."""
 
-import asyncio
 import base64
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 
 from cdp.models import Account
-from events.intake import accept, app
-from events.intake.app import IntakeApp
+from contacts.models import ContactField
+from events.intake import accept, app, writer
 from events.models import DedupKey, EventFlag, EventParameter, EventType, InboxEvent
 from events.services.registry import bump_version, forget_cache
 from partners.models import ApiKey
 from partners.services import authenticate, cache, create_api_key
+from tests.events.wire import post, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,59 +33,6 @@ def _fresh_caches():
 @pytest.fixture
 def key():
     return create_api_key(name="shop", rights=["full"], now=NOW)[1]
-
-
-class Reply:
-    def __init__(self, messages: list[dict[str, Any]]) -> None:
-        self.status = messages[0]["status"]
-        self.headers = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
-        self.body = b"".join(message.get("body", b"") for message in messages[1:])
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-def send(*requests: tuple[str, Any], key: str | None = None, **headers: str) -> list[Reply]:
-    """POST requests at the same moment to one app; a body that is not bytes is sent as JSON."""
-    sent = {"content-type": "application/json"} | {
-        name.replace("_", "-"): value for name, value in headers.items()
-    }
-    if key is not None:
-        sent["authorization"] = "Basic " + base64.b64encode(f"any:{key}".encode()).decode()
-
-    async def one(app: IntakeApp, path: str, body: Any) -> Reply:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        messages: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": data, "more_body": False}
-
-        async def answer(message: dict[str, Any]) -> None:
-            messages.append(message)
-
-        scope = {
-            "type": "http", "method": headers.get("method", "POST"), "path": path,
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
-        }  # fmt: skip
-        await app(scope, receive, answer)
-        return Reply(messages)
-
-    async def every() -> list[Reply]:
-        app = IntakeApp()
-        try:
-            return await asyncio.gather(*(one(app, path, body) for path, body in requests))
-        finally:
-            await app.writer.in_thread(connections.close_all)
-
-    return asyncio.run(every())
-
-
-def post(body: Any, key: str, path: str = "/api/v2/event", **headers: str) -> Reply:
-    return send((path, body), key=key, **headers)[0]
 
 
 def test_it_works(key):
@@ -140,6 +87,7 @@ def test_the_external_id_is_the_key_before_the_phone(key):
 BAD = [
     ("malformed", b'{"eventTypeKey":', 400, "not valid JSON"),
     ("a lone surrogate", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":"\\ud800"}]}', 400, "JSON"),
+    ("a list", b"[]", 400, "request body: must be a JSON object"),
     ("NaN", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":NaN}]}', 400, "JSON"),
     ("broken UTF-8", b'{"eventTypeKey":"A","keyValue":"\xff"}', 400, "JSON"),
     ("NUL", GOOD | {"params": [{"name": "email", "value": "a@x.io"}, {"name": "x", "value": "a\0b"}]}, 400, "params[1].value: must not hold the character NUL"),
@@ -156,6 +104,8 @@ BAD = [
     ("a param without value", {"eventTypeKey": "A", "keyValue": "k", "params": [{"name": "x"}]}, 400, "params[0]: needs both"),
     ("a name twice", {"eventTypeKey": "A", "keyValue": "k", "params": [{"name": "x", "value": 1}, {"name": "x", "value": 2}]}, 400, "params[1].name: 'x' is given twice"),
     ("a long name", {"eventTypeKey": "A", "keyValue": "k", "params": [{"name": "x" * 101, "value": 1}]}, 400, "params[0].name"),
+    ("no valid identifier", {"eventTypeKey": "A", "params": [{"name": "Email", "value": "bad@"}, {"name": "SMS", "value": "12"}]}, 400, "pushToken; Email is not a valid email; SMS is not a valid phone"),
+    ("a number that swells", b'{"eventTypeKey":"A","keyValue":"k","params":[{"name":"x","value":[1e1300]}]}', 400, "params[0].value[0]: is a number too large"),
     ("nobody", {"eventTypeKey": "A", "params": [{"name": "city", "value": "Lviv"}]}, 400, "needs keyValue"),
     ("20 KB and a byte", b" " * (20 * 1024) + b"1", 413, "larger than 20480 bytes"),
 ]  # fmt: skip
@@ -217,7 +167,7 @@ def test_a_key_without_the_right():
 def test_another_media_type_and_method(key):
     assert post(b"a=b", key, content_type="application/x-www-form-urlencoded").status == 415
     reply = post(GOOD, key, method="GET")
-    assert (reply.status, reply.headers["allow"]) == (405, "POST, OPTIONS")
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")
 
 
 def test_the_351st_event_in_a_second_is_too_many(key, settings, monkeypatch):
@@ -249,6 +199,39 @@ def test_the_same_event_id_at_the_same_moment_is_one_event(key):
     assert sorted(reply.headers["x-event-status"] for reply in replies) == ["accepted"] + ["duplicate"] * 9
     assert len({reply.headers["x-event-id"] for reply in replies}) == 1
     assert InboxEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize("member", ["eventId", "messageId", "Idempotency-Key"])
+def test_an_id_of_the_sender_by_any_name(key, member):
+    sent, headers = (
+        (GOOD, {member.lower(): " q 1 "}) if member == "Idempotency-Key" else (GOOD | {member: "q 1"}, {})
+    )
+    found = [post(body, key, **headers) for body in (sent, sent)] + [post(GOOD | {"eventId": "q 1"}, key)]
+    assert [reply.headers["x-event-status"] for reply in found] == ["accepted", "duplicate", "duplicate"]
+    assert len({reply.headers["x-event-id"] for reply in found}) == InboxEvent.objects.count() == 1
+
+
+def test_another_event_under_the_same_id_is_warned_of(key):
+    event = GOOD | {"eventId": "k1"}
+    assert "x-event-warning" not in post(event, key).headers
+    assert "x-event-warning" not in post(event, key).headers
+    reply = post(event | {"params": [{"name": "Email", "value": "b@x.io"}]}, key)
+    assert (reply.headers["x-event-status"], reply.headers["x-event-warning"]) == (
+        "duplicate",
+        "payload_mismatch",
+    )
+    assert InboxEvent.objects.get().email == "A@x.io"
+    items = post({"events": [event, event | {"keyValue": "x"}]}, key, "/api/v2/events/batch").json()["items"]
+    assert [item.get("warning") for item in items] == [None, "payload_mismatch"]
+
+
+@pytest.mark.parametrize("name", ["eventId", "messageId"])
+@pytest.mark.parametrize(
+    ("value", "words"), [(["a"], "must be a string"), ("a" * 301, "at most 300"), ("a\n", "control")]
+)
+def test_an_id_that_is_none(key, name, value, words):
+    reply = post(GOOD | {name: value if value != "a\n" else "a\nb"}, key)
+    assert (reply.status, reply.text.startswith(f"{name}: "), words in reply.text) == (400, True, True)
 
 
 def test_two_events_without_an_event_id_are_two(key):
@@ -291,7 +274,7 @@ def test_a_database_that_is_away_is_never_a_false_200(key, monkeypatch):
         raise OperationalError("the connection is lost")
 
     authenticate(f"Basic {base64.b64encode(f'any:{key}'.encode()).decode()}", now=NOW)
-    monkeypatch.setattr(app, "accept_many", away)
+    monkeypatch.setattr(writer, "accept_many", away)
     reply = post(GOOD, key)
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
 
@@ -339,6 +322,69 @@ def test_a_batch_that_is_no_batch(key, events, words):
     reply = post({"events": events}, key, "/api/v2/events/batch")
     assert (reply.status, words in reply.text) == (400, True)
     assert not InboxEvent.objects.exists()
+
+
+CONTACT = {
+    "firstname": "Olena", "sms": "380501112233", "timeZone": "Europe/Kyiv", "languageCode": "uk", "confirmed": "true",
+    "town": "Lviv", "profileInputs": [],
+}  # fmt: skip
+
+
+def with_contact(value):
+    return GOOD | {"params": [*GOOD["params"], {"name": "contactJson", "value": value}]}
+
+
+def test_a_contact_inside_an_event(key):
+    number = ContactField.objects.get(key="BIRTHDAY").pk
+    inputs = [{"profileInputId": number, "value": "2000-01-31"}]
+    for value in (CONTACT, json.dumps(CONTACT), CONTACT | {"profileInputs": inputs}, "", {}):
+        assert post(with_contact(value), key).status == 200
+    assert post(with_contact({"sms": "x"}), key, "/api/v1/event").status == 200
+
+
+def test_a_contact_inside_an_event_names_every_fault(key):
+    number = ContactField.objects.get(key="BIRTHDAY").pk
+    wrong = {
+        "firstname": "12345", "sms": "x", "timeZone": "Mars", "languageCode": "xx", "confirmed": "maybe", "town": "x" * 301,
+        "profileInputs": [{"profileInputId": 0, "value": "x"}, {"profileInputId": number, "value": "soon"}, 5],
+    }  # fmt: skip
+    reply = post(with_contact(wrong), key)
+    assert reply.status == 400
+    faults = [fault.partition(": ")[0] for fault in reply.text.removeprefix("params: ").split("; ")]
+    assert [fault.removeprefix("contactJson.") for fault in faults if fault.startswith("contactJson")] == [
+        "firstname", "sms", "timeZone", "languageCode", "town", "confirmed", "profileInputs[0].profileInputId",
+        "profileInputs[1].value", "profileInputs[2]",
+    ]  # fmt: skip
+    for value in ("{", "[]", [1], 5):
+        assert post(with_contact(value), key).text == "params: contactJson: must be a JSON object"
+    assert not InboxEvent.objects.exists()
+
+
+def test_another_charset_and_a_packed_body(key):
+    body = json.dumps({"eventTypeKey": "Подія", "keyValue": "k"}, ensure_ascii=False)
+    assert (
+        post(body.encode("cp1251"), key, content_type="application/json; charset=windows-1251").status == 200
+    )
+    assert post(gzip.compress(body.encode()), key, content_encoding="gzip").status == 200
+    assert set(EventType.objects.filter(origin="auto").values_list("key", flat=True)) == {"Подія"}
+    assert post(gzip.compress(b" " * 21_000), key, content_encoding="gzip").status == 413
+
+
+def test_a_long_reply_is_packed_when_asked_for(key):
+    batch = ("/api/v2/events/batch", {"events": [GOOD] * 20})
+    [packed] = send(batch, key=key, accept_encoding="gzip, br")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert json.loads(gzip.decompress(packed.body))["accepted"] == 20
+    [plain] = send(batch, key=key)
+    assert "content-encoding" not in plain.headers
+
+
+def test_the_largest_event_is_a_setting(key, settings):
+    body = json.dumps(GOOD).encode() + b" " * 2_000
+    settings.API_EVENT_BYTES = 2_000
+    assert post(body, key).status == 413
+    settings.API_EVENT_BYTES = 4_000
+    assert post(body, key).status == 200
 
 
 def test_numbers_keep_their_digits(key):

@@ -10,11 +10,17 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from cdp.calendar import ensure_calendar
 from contacts.models import Contact
 from events.services.upkeep import keep_partitions
+
+MAY_MAKE = """
+SELECT coalesce(has_schema_privilege('public', 'CREATE'), false)
+   AND (has_database_privilege(current_database(), 'CREATE') OR EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm'))
+"""
 
 
 class Command(BaseCommand):
@@ -26,6 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         self.check(display_num_errors=False)
+        self._check_rights()
         call_command("migrate", interactive=False, verbosity=0)
         keep_partitions(now=datetime.now(UTC))
         ensure_calendar()
@@ -33,6 +40,16 @@ class Command(BaseCommand):
         self._make_administrator()
         if not options["no_demo"] and "load_demo" in get_commands() and not Contact.objects.exists():
             call_command("load_demo")
+
+    def _check_rights(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(MAY_MAKE)
+            may_make = cursor.fetchone() == (True,)
+        if not may_make:
+            user = connection.settings_dict["USER"]
+            raise CommandError(
+                f"DATABASE_URL: the user {user} may not make tables and extensions: let it own the database"
+            )
 
     def _collect_static(self) -> None:
         """Collect when a source file changed since the last time: compressing all of them takes seconds."""

@@ -2,12 +2,27 @@
 
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 ROLES = ("all", "intake", "web")
+
+
+def port(text: str) -> int:
+    """Raises: ArgumentTypeError: no number of a port."""
+    return whole_number(text, 1, 65_535)
+
+
+def workers(text: str) -> int:
+    return whole_number(text, 1, 256)
+
+
+def whole_number(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
+        raise ArgumentTypeError(f"use a number from {least} to {most}")
+    return int(text)
 
 
 def server(application: str, *, host: str, port: int) -> list[str]:
@@ -27,8 +42,8 @@ class Command(BaseCommand):
             "--role", choices=ROLES, default="all", help="which routes to serve (default all)"
         )
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on")
-        parser.add_argument("--workers", type=int, default=1, help="server processes")
+        parser.add_argument("--port", type=port, default=8000, help="port to listen on")
+        parser.add_argument("--workers", type=workers, default=1, help="server processes")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         command = [

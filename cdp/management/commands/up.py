@@ -22,6 +22,7 @@ from cdp.local.instance import Instance, read_instance, with_secrets, write_inst
 from cdp.local.postgres import Cluster
 from cdp.local.processes import LocalError
 from cdp.local.supervisor import Child, manage, newest_change, stop_all
+from cdp.management.commands.serve import port
 
 READY_SECONDS = 120.0
 
@@ -34,7 +35,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default 8000)")
+        parser.add_argument("--port", type=port, default=8000, help="port to listen on (default 8000)")
         parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
         parser.add_argument(
             "--reload", action="store_true", help="restart the processes when a source file changes"
@@ -44,7 +45,6 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         self.options = options
         self.data_dir: Path = settings.DATA_DIR
-        self.data_dir.mkdir(parents=True, exist_ok=True)
         self.stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: self.stopping.set())
@@ -67,7 +67,11 @@ class Command(BaseCommand):
 
     def _locked(self) -> IO[str]:
         """Hold the data directory for this process; the lock goes with the process, however it ends."""
-        lock = (self.data_dir / "up.lock").open("a")
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            lock = (self.data_dir / "up.lock").open("a")
+        except OSError as error:
+            raise CommandError(f"CDP_DATA_DIR: {self.data_dir} cannot be used: {error.strerror}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -94,9 +98,9 @@ class Command(BaseCommand):
         self._watch()
 
     def _refuse_a_taken_port(self) -> None:
-        host, port = self.options["host"], self.options["port"]
-        if not processes.is_free(host, port):
-            raise CommandError(f"another program listens on {host}:{port}; choose another with --port")
+        host, number = self.options["host"], self.options["port"]
+        if not processes.is_free(host, number):
+            raise CommandError(f"another program listens on {host}:{number}; choose another with --port")
 
     def _start_services(self, instance: Instance) -> Instance:
         if not os.environ.get("BROKER_URL"):
@@ -144,10 +148,10 @@ class Command(BaseCommand):
     def _start_children(self) -> None:
         logs = self.data_dir / "logs"
         logs.mkdir(exist_ok=True)
-        host, port = self.options["host"], str(self.options["port"])
+        host, number = self.options["host"], str(self.options["port"])
         celery = [sys.executable, "-m", "celery", "-A", "cdp.celery"]
         commands = {
-            "web": manage("serve", "--host", host, "--port", port),
+            "web": manage("serve", "--host", host, "--port", number),
             "work-fast": manage("work", "fast"),
             "work-bulk": manage("work", "bulk"),
             "celery": [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING",
@@ -199,10 +203,10 @@ class Command(BaseCommand):
         if service.process is None or service.process.poll() is None:
             return
         self.say(f"{type(service).__name__.lower()} died and is started again (see {service.log})")
-        port = service.port
+        before = service.port
         service.start()
-        if service.port != port:
-            raise LocalError(f"another program took port {port} meanwhile: start `up` again")
+        if service.port != before:
+            raise LocalError(f"another program took port {before} meanwhile: start `up` again")
 
 
 def _answers(url: str) -> bool:
