@@ -7,9 +7,10 @@ class EventsConfig(AppConfig):
     verbose_name = _("Activity")
 
     def ready(self) -> None:
-        from cdp.hooks import events_requested
+        from cdp.hooks import events_requested, persons_erased
         from contacts import persons, timeline
         from events import engines, screens
+        from events.services.erasure import forget_waiting
         from events.services.system import keep_requested
         from events.timeline import EventSource
 
@@ -17,4 +18,5 @@ class EventsConfig(AppConfig):
         timeline.register(EventSource())
         screens.register_all()
         events_requested.connect(keep_requested)
+        persons_erased.connect(forget_waiting)
         engines.register_all()

@@ -12,6 +12,7 @@ from contacts.models import ContactList
 JOIN = """
 INSERT INTO contacts_listmember (contact_id, list_id, added_at)
 SELECT id, %s, %s FROM contacts_contact WHERE id = ANY(%s) AND state IN ('active', 'deleted') ORDER BY id
+FOR KEY SHARE
 ON CONFLICT (contact_id, list_id) DO NOTHING
 RETURNING contact_id
 """

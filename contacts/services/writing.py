@@ -116,6 +116,7 @@ class Plan:
     visitors: list[Person] = field(default_factory=list)
     promoted: list[int] = field(default_factory=list)  # visitors whose id a new contact takes
     attach: list[tuple[int, int]] = field(default_factory=list)  # (visitor, person)
+    absorbed: dict[int, tuple[int, str]] = field(default_factory=dict)  # contact → (person, identifier kind)
     given_keys: list[tuple[str, str, int, str | None, bool | None]] = field(default_factory=list)
     dropped_keys: list[tuple[str, str]] = field(default_factory=list)
     dropped_addresses: list[tuple[str, str]] = field(default_factory=list)
@@ -158,10 +159,12 @@ class Plan:
                     self.dropped_keys.append(key)
                 continue
             moved = moved or owner != person.id
+            follows = owner in self.absorbed  # the key comes with its owner, who is merged into this person
             if fresh != person.id:
                 scope = token.scope if token and token.scope else None
-                self.given_keys.append((*key, person.id, scope, token.is_active if token else None))
-            if owner is not None and owner != person.id and owner in locked.known.people:
+                holder = owner if follows and owner is not None else person.id
+                self.given_keys.append((*key, holder, scope, token.is_active if token else None))
+            if owner is not None and owner != person.id and owner in locked.known.people and not follows:
                 self.former.append((owner, *key, "moved", person.id))
             if token is not None and token.device is not None:
                 self.devices.append(_device_row(key, token.device))
