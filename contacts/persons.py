@@ -217,5 +217,6 @@ def pending_sources(person_ids: Sequence[int]) -> dict[int, list[int]]:
     moves = apps.get_model("contacts", "PersonMove").objects
     rows = moves.filter(target_id__in=person_ids, origins=None)
     for source, target in rows.values_list("source_id", "target_id"):
-        found[target].append(source)
+        if target is not None:
+            found[target].append(source)
     return found

@@ -1,9 +1,9 @@
 """Reads and locks everything an upsert needs: identifier rows first, in sorted order, then the people who hold them.
 
-Identifier rows are the mutex. Every transaction inserts missing keys, locks present keys, inserts missing addresses,
-locks present addresses, then locks contacts, each step in sorted order; so concurrent upserts of the same people wait
-for each other and never deadlock. Rows are inserted in one statement and read in a later one, which then sees what the
-transaction it waited for has committed.
+Identifier rows are the mutex. Every transaction takes keys, then addresses, then contacts, each in sorted order; so
+concurrent upserts of the same people wait for each other and never deadlock. One statement inserts the missing rows and
+locks the present ones (`DO UPDATE … WHERE false` locks and writes nothing; a row that its owner's erasing deletes
+meanwhile is inserted anew); a later statement reads, and so sees what the transaction it waited for has committed.
 """
 
 import json
@@ -28,18 +28,22 @@ RESERVE_IDS = "SELECT nextval('contacts_person_id_seq') FROM generate_series(1, 
 INSERT_KEYS = """
 INSERT INTO contacts_key (kind, value, person_id, scope, is_active, created_at)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bool[]), (VALUES (%s::timestamptz)) t
-ON CONFLICT (kind, value) DO NOTHING
+ON CONFLICT (kind, value) DO UPDATE SET scope = excluded.scope WHERE false
 RETURNING kind, value
 """
-LOCK_KEYS = """
+READ_KEYS = """
 SELECT k.kind, k.value, k.person_id FROM contacts_key k
 JOIN unnest(%s::text[], %s::text[]) AS wanted (kind, value) USING (kind, value)
-ORDER BY k.kind, k.value FOR UPDATE OF k
+"""
+DROP_KEYS = """
+DELETE FROM contacts_key k USING unnest(%s::text[], %s::text[]) AS w (kind, value)
+WHERE k.kind = w.kind AND k.value = w.value
 """
 # Other keys of visitors and of people known by nothing but tokens: these may have to follow, so they are locked as well.
 SIBLING_KEYS = """
 WITH stray AS (
-    SELECT k.person_id AS id FROM contacts_key k JOIN unnest(%(kinds)s::text[], %(values)s::text[]) AS w (kind, value) USING (kind, value)
+    SELECT k.person_id AS id FROM contacts_key k
+    JOIN unnest(%(kinds)s::text[], %(values)s::text[]) AS w (kind, value) USING (kind, value)
     LEFT JOIN contacts_contact c ON c.id = k.person_id
     WHERE c.id IS NULL OR (c.external_id IS NULL AND c.email_norm IS NULL AND c.phone IS NULL AND c.contact_key IS NULL)
     UNION SELECT id FROM contacts_visitor WHERE email_norm = ANY(%(emails)s)
@@ -51,13 +55,12 @@ KEYS_OF = "SELECT person_id, kind, value FROM contacts_key WHERE person_id = ANY
 INSERT_ADDRESSES = """
 INSERT INTO contacts_address (kind, value, status, previous_status, status_at, reason, actor, soft_errors, is_sms_capable)
 SELECT kind, value, %s, '', %s, '', %s, 0, capable FROM unnest(%s::text[], %s::text[], %s::bool[]) AS w (kind, value, capable)
-ON CONFLICT (kind, value) DO NOTHING
+ON CONFLICT (kind, value) DO UPDATE SET actor = excluded.actor WHERE false
 RETURNING kind, value
 """
-LOCK_ADDRESSES = """
+READ_ADDRESSES = """
 SELECT a.kind, a.value, a.status FROM contacts_address a
 JOIN unnest(%s::text[], %s::text[]) AS wanted (kind, value) USING (kind, value)
-ORDER BY a.kind, a.value FOR UPDATE OF a
 """
 LOCK_PEOPLE = f"""
 SELECT {", ".join(f"c.{name}" for name in COLUMNS)} FROM contacts_contact c
@@ -111,29 +114,22 @@ def _lock_keys(cursor: Any, items: Sequence[ContactInput], locked: Locked, now: 
             wanted[("ext", item.external_id)] = (reserved, "", True)
         for token in item.tokens:
             wanted[(token.kind, token.value)] = (reserved, token.scope, token.is_active)
-    siblings = _siblings(cursor, items)
+    siblings = _siblings(cursor, items) - wanted.keys()
     if not wanted and not siblings:
         return
-    order = sorted(wanted)
-    cursor.execute(
-        INSERT_KEYS,
-        [
-            [kind for kind, _ in order],
-            [value for _, value in order],
-            [wanted[key][0] for key in order],
-            [wanted[key][1] for key in order],
-            [wanted[key][2] for key in order],
-            now,
-        ],
-    )
-    locked.fresh_keys = {(kind, value): wanted[(kind, value)][0] for kind, value in cursor.fetchall()}
-    present = sorted({key for key in order if key not in locked.fresh_keys} | siblings)
+    order = sorted({*wanted, *siblings})
+    rows = [(*key, *wanted.get(key, (0, "", True))) for key in order]
+    cursor.execute(INSERT_KEYS, [*([row[place] for row in rows] for place in range(5)), now])
+    fresh = set(cursor.fetchall())
+    vanished = sorted(fresh & siblings)
+    if vanished:  # deleted while we waited: nobody asked for them
+        cursor.execute(DROP_KEYS, [[kind for kind, _ in vanished], [value for _, value in vanished]])
+    locked.fresh_keys = {key: wanted[key][0] for key in fresh if key in wanted}
+    present = [key for key in order if key in wanted and key not in fresh]
     if present:
-        cursor.execute(LOCK_KEYS, [[kind for kind, _ in present], [value for _, value in present]])
-        found = {(kind, value): person for kind, value, person in cursor.fetchall()}
-        locked.known.owners = {key: person for key, person in found.items() if key in wanted}
-        locked.keys = set(found)
-    locked.keys |= locked.fresh_keys.keys()
+        cursor.execute(READ_KEYS, [[kind for kind, _ in present], [value for _, value in present]])
+        locked.known.owners = {(kind, value): person for kind, value, person in cursor.fetchall()}
+    locked.keys = set(order)
 
 
 def _siblings(cursor: Any, items: Sequence[ContactInput]) -> set[tuple[str, str]]:
@@ -167,7 +163,7 @@ def _lock_addresses(
     locked.statuses = recall_statuses(cursor, list(locked.fresh_addresses))
     present = [address for address in order if address not in locked.fresh_addresses]
     if present:
-        cursor.execute(LOCK_ADDRESSES, [[kind for kind, _ in present], [value for _, value in present]])
+        cursor.execute(READ_ADDRESSES, [[kind for kind, _ in present], [value for _, value in present]])
         locked.statuses |= {(kind, value): status for kind, value, status in cursor.fetchall()}
 
 

@@ -20,7 +20,7 @@ COLUMNS = (
     "state", "is_restricted", "external_id", "email", "email_norm", "phone", "contact_key", *PLAIN, "data", "provenance",
     "source", "source_detail", "created_at", "updated_at", "deleted_at", "delete_reason", "merged_into",
 )  # fmt: skip
-EMPTY = {
+EMPTY: dict[str, Any] = {
     **dict.fromkeys(("external_id", "email", "email_norm", "phone", "contact_key", *PLAIN)),
     "location": {}, "data": {}, "provenance": {}, "source_detail": "", "delete_reason": "", "deleted_at": None,
 }  # fmt: skip
@@ -220,7 +220,8 @@ def _note_changes(
     for name in COLUMNS:
         if name in ("data", "provenance"):
             continue
-        if before[name] != after[name] or notes.get(name) != after["provenance"].get(name):
+        is_moment = name == "updated_at"  # always told: by it an undo knows that nothing happened since
+        if is_moment or before[name] != after[name] or notes.get(name) != after["provenance"].get(name):
             done.changes[name] = [before[name], after[name], notes.get(name), after["provenance"].get(name)]
     for key in sorted({*data, *after["data"]}):
         name = f"data.{key}"

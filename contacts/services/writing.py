@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from contacts.persons import attach_visitors
 from contacts.services.changes import Change
 from contacts.services.inputs import WRITABLE, ContactInput, Person, Policy
-from contacts.services.locking import Locked
+from contacts.services.locking import DROP_KEYS, Locked
 
 JSON_COLUMNS = frozenset({"orders_info", "location", "data", "provenance"})
 STATE_COLUMNS = (
@@ -39,10 +39,6 @@ WHERE c.id = w.id
 GIVE_KEYS = """
 UPDATE contacts_key k SET person_id = w.person_id, scope = coalesce(w.scope, k.scope), is_active = coalesce(w.active, k.is_active)
 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bool[]) AS w (kind, value, person_id, scope, active)
-WHERE k.kind = w.kind AND k.value = w.value
-"""
-DROP_KEYS = """
-DELETE FROM contacts_key k USING unnest(%s::text[], %s::text[]) AS w (kind, value)
 WHERE k.kind = w.kind AND k.value = w.value
 """
 DROP_ADDRESSES = """
