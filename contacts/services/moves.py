@@ -22,7 +22,7 @@ SLICE_MOVES = 200
 
 NEXT_XID = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 COUNT_MOVED = """
-UPDATE contacts_mergerecord r 
+UPDATE contacts_mergerecord r
 SET moved = r.moved || jsonb_build_object(w.name, coalesce((r.moved ->> w.name)::bigint, 0) + w.rows)
 FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS w (loser_id, name, rows)
 WHERE r.loser_id = w.loser_id AND r.undone_at IS NULL

@@ -1,6 +1,7 @@
 """The same upserts end in the same people in any batching, and in any order where the contacts document promises it."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -78,7 +79,7 @@ def test_any_batching_ends_in_the_same_people(requests, cuts):
     forget()
     items = inputs(requests)
     edges = [0, *sorted(cut for cut in cuts if cut < len(items)), len(items)]
-    in_batches = run([items[start:end] for start, end in zip(edges, edges[1:], strict=False)])
+    in_batches = run([items[start:end] for start, end in pairwise(edges)])
     assert in_batches == one_by_one
 
 

@@ -1,6 +1,7 @@
 """Merging contacts: who wins field by field, what moves, what stays silent, what is refused."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import connection
@@ -259,7 +260,7 @@ def test_other_apps_hear_of_it_muted():
 
 def test_a_chain_of_ten_ends_at_its_last_winner():
     people = [make(f"E{n}", f"T{n}", minutes=n) for n in range(11)]
-    for loser, winner in zip(people, people[1:], strict=False):
+    for loser, winner in pairwise(people):
         assert [o.result for o in merge(winner, loser)] == ["merged"]
     last = people[-1]
     assert set(Contact.objects.filter(state="merged").values_list("merged_into", flat=True)) == {last}

@@ -1,6 +1,7 @@
 """Undoing a merge: both are as they were; what was changed since stays and is told; refusals."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -39,7 +40,7 @@ def merge(winner, *losers, now=NOW):
 
 def picture():
     """Everything about people that a card or a segment could show."""
-    rows = [
+    return [
         list(Contact.objects.order_by("pk").values()),
         sorted(Key.objects.values_list("kind", "value", "person_id")),
         sorted(Device.objects.values_list("key_id", "person_id")),
@@ -50,7 +51,6 @@ def picture():
         sorted(IdentifierChange.objects.values_list("person_id", "kind", "value", "reason")),
         sorted(Event.objects.values_list("id", "person_id", "original_person_id"), key=str),
     ]
-    return rows
 
 
 def two_full_people():
@@ -105,7 +105,7 @@ def test_a_chain_is_undone_link_by_link():
     for person in people:
         store_events(person, 1)
     pictures, records = [picture()], []
-    for loser, winner in zip(people, people[1:], strict=False):
+    for loser, winner in pairwise(people):
         records.append(merge(winner, loser))
         pictures.append(picture())
     assert undo_merge(records[0].pk, actor="bob", now=LATER).code == "merged_again"
