@@ -9,8 +9,9 @@ from django.db.models import Count, Min
 
 from cdp.engine import Engine, register
 from cdp.hooks import HookError
-from contacts.models import ImportSession, ImportState, PersonMove
+from contacts.models import ContactJob, ImportSession, ImportState, PersonMove
 from contacts.services.bulk import fail_session, work_session
+from contacts.services.jobs import WAITING, work_job
 from contacts.services.moves import work_moves
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,22 @@ class ContactImports(Engine):
         return found["count"], found["oldest"]
 
 
+class ContactJobs(Engine):
+    """Does what colleagues asked for over many contacts: finding and merging duplicates, building indexes."""
+
+    name = "contact_jobs"
+    group = "bulk"
+
+    def work(self, now: datetime) -> int:
+        return work_job(now=now)
+
+    def backlog(self) -> tuple[int, datetime | None]:
+        waiting = ContactJob.objects.filter(state__in=WAITING)
+        found = waiting.aggregate(count=Count("pk"), oldest=Min("created_at"))
+        return found["count"], found["oldest"]
+
+
 def register_all() -> None:
     register(PersonMoves())
+    register(ContactJobs())
     register(ContactImports())
