@@ -23,6 +23,7 @@ from contacts.admin import actions, columns, identity
 from contacts.admin.forms import ContactForm, NewContactForm
 from contacts.card import read_card
 from contacts.models import Address, Contact, ContactState, MergeRecord
+from contacts.persons import pending_sources
 from contacts.querysets import ContactQuerySet
 from contacts.services.manual import ManualRefused, create_contact, edit_contact
 
@@ -161,9 +162,10 @@ class ContactAdmin(ListAdmin):
         names = [chosen] if chosen in timeline.registry else list(timeline.registry)
         before = timeline.read_cursor(request.GET.get("before", ""))
         words = request.GET.get("q", "").strip().replace("\0", "")[:100]
-        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words)
+        also = tuple(pending_sources([contact.pk]).get(contact.pk, ()))
+        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words, also)
         entries, more = timeline.page(query, names)
-        counts = timeline.counts(contact.pk, since)
+        counts = timeline.counts(contact.pk, since, also)
         kinds = [{"name": "", "label": _("All"), "count": sum(counts.values())}]
         kinds += [{"name": n, "label": s.label, "count": counts[n]} for n, s in timeline.registry.items()]
         context = {

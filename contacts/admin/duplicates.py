@@ -46,7 +46,7 @@ class DuplicatePairAdmin(ReadOnlyAdmin):
         gettext_lazy("A search proposes contacts with the same e-mail, phone, contact key, or name and birthday or address."),
         "group_remove",
     )  # fmt: skip
-    actions = ("merge_selected", "dismiss_selected")
+    actions: Any = ("merge_selected", "dismiss_selected")
 
     def has_merge_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(MERGE)
@@ -236,6 +236,7 @@ WORDS = {
     "merged": gettext_lazy("merged"), "unchanged": gettext_lazy("one already"), "erased": gettext_lazy("erased"),
     "not_found": gettext_lazy("gone"), "winner_deleted": gettext_lazy("deleted"),
     "different_external_ids": gettext_lazy("left: two external IDs"), "built": gettext_lazy("built"),
+    "values": gettext_lazy("values"),
 }  # fmt: skip
 
 

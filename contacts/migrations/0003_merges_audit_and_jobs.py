@@ -51,6 +51,8 @@ class Migration(migrations.Migration):
                             ("find", "Find duplicates"),
                             ("merge", "Merge duplicates"),
                             ("index", "Build a field's index"),
+                            ("convert", "Convert a field's values"),
+                            ("forget", "Wipe a deleted field's values"),
                         ],
                         max_length=8,
                         verbose_name="kind",

@@ -8,6 +8,8 @@ class JobKind(models.TextChoices):
     FIND_DUPLICATES = "find", _("Find duplicates")
     MERGE_DUPLICATES = "merge", _("Merge duplicates")
     INDEX_FIELD = "index", _("Build a field's index")
+    CONVERT_FIELD = "convert", _("Convert a field's values")
+    FORGET_FIELD = "forget", _("Wipe a deleted field's values")
 
 
 class JobState(models.TextChoices):

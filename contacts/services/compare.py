@@ -68,9 +68,9 @@ def _columns(*sides: Side) -> list[Line]:
         ("region", _("Region"), "text"), ("postcode", _("Postcode"), "text"), ("language", _("Language"), "text"),
         ("time_zone", _("Time zone"), "text"),
     )  # fmt: skip
-    return [
-        Line(label, *(str(side.row[name] or "") for side in sides), kind=kind) for name, label, kind in names
-    ]
+    kept, merged, result = ([str(side.row[name] or "") for name, _label, _kind in names] for side in sides)
+    found = zip(names, kept, merged, result, strict=True)
+    return [Line(label, mine, theirs, stays, kind) for (_name, label, kind), mine, theirs, stays in found]
 
 
 def _data(kept: Side, merged: Side, result: Side, fields: dict[str, ContactField], zone: Any) -> list[Line]:
@@ -82,7 +82,7 @@ def _data(kept: Side, merged: Side, result: Side, fields: dict[str, ContactField
             else field_types.write_value(field, value, zone)
             for side in (kept, merged, result)
         ]
-        found.append(Line(f"{field.group.name}: {field.name}", *texts))
+        found.append(Line(f"{field.group.name}: {field.name}", texts[0], texts[1], texts[2]))
     return found
 
 
@@ -92,7 +92,8 @@ def _counts(*sides: Side) -> list[Line]:
     lists = [", ".join(sorted(names.get(number, "?") for number in side.lists)) for side in sides]
     keys = [len([key for key in side.keys if key[0] != "ext"]) for side in sides]
     keys[2] = keys[0] + keys[1]
+    counts = [str(count or "") for count in keys]
     return [
-        Line(_("Lists"), *lists, is_personal=False),
-        Line(_("Tokens and cookies"), *(str(count or "") for count in keys), is_personal=False),
+        Line(_("Lists"), lists[0], lists[1], lists[2], is_personal=False),
+        Line(_("Tokens and cookies"), counts[0], counts[1], counts[2], is_personal=False),
     ]

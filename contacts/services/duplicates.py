@@ -6,6 +6,7 @@ of the others, so that merging all pairs of a group leaves one.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -47,7 +48,7 @@ def find_by(reason: str, *, now: datetime) -> int:
         return 0
     places = ", ".join(str(place + 1) for place in range(len(keys)))
     statement = FIND.format(keys=", ".join(keys), given=given, places=places, best=BEST)
-    values = {"groups": MOST_GROUPS, "members": MOST_OF_GROUP, "reason": reason, "now": now}
+    values: dict[str, Any] = {"groups": MOST_GROUPS, "members": MOST_OF_GROUP, "reason": reason, "now": now}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.rowcount)

@@ -18,6 +18,7 @@ from cdp.hooks import HookError
 from contacts.models import ContactJob, DuplicatePair, DuplicateReason, DuplicateState, JobKind, JobState
 from contacts.services.duplicates import find_by, forget_stale, merge_duplicates
 from contacts.services.field_index import build_index
+from contacts.services.field_values import CHUNK, convert_chunk, wipe_chunk
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,16 @@ def merge_all_duplicates(
 def index_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
     """Build the index of an additional field, while the product runs."""
     return _open(JobKind.INDEX_FIELD, {"field": field_id}, 1, actor, now)
+
+
+def convert_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
+    """Give the values of a field the shape of its wider type."""
+    return _open(JobKind.CONVERT_FIELD, {"field": field_id, "after": 0}, 0, actor, now)
+
+
+def forget_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
+    """Wipe the values of a deleted field."""
+    return _open(JobKind.FORGET_FIELD, {"field": field_id, "after": 0}, 0, actor, now)
 
 
 def _open(kind: JobKind, request: dict[str, Any], total: int, actor: str, now: datetime) -> ContactJob:
@@ -140,9 +151,28 @@ def _merge(job: ContactJob, now: datetime) -> tuple[int, bool]:
     return len(chunk), False
 
 
+def _values(job: ContactJob, chunk: Callable[..., tuple[int, int]]) -> tuple[int, bool]:
+    count, last = chunk(job.request["field"], after=job.request["after"])
+    job.done += count
+    job.total = max(job.total, job.done)
+    job.request = job.request | {"after": last}
+    job.counts = {"values": job.done}
+    return count, count < CHUNK
+
+
+def _convert(job: ContactJob, now: datetime) -> tuple[int, bool]:  # noqa: ARG001
+    return _values(job, convert_chunk)
+
+
+def _forget(job: ContactJob, now: datetime) -> tuple[int, bool]:  # noqa: ARG001
+    return _values(job, wipe_chunk)
+
+
 SLICES: dict[JobKind, Callable[[ContactJob, datetime], tuple[int, bool]]] = {
     JobKind.FIND_DUPLICATES: _find,
     JobKind.MERGE_DUPLICATES: _merge,
+    JobKind.CONVERT_FIELD: _convert,
+    JobKind.FORGET_FIELD: _forget,
 }
 
 

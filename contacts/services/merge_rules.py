@@ -180,7 +180,7 @@ def _combined(found: ContactField | None, mine: Any, theirs: Any) -> Any:
     if found is None:
         return mine
     if found.type == FieldType.MULTISELECT:
-        both = set(mine) | set(theirs)
+        both = {*_options(mine), *_options(theirs)}
         return [option for option in found.options if option in both]
     if found.type == FieldType.INTEGER:
         return int(_within(found, Decimal(mine) + Decimal(theirs), Decimal(2**31 - 1)))
@@ -188,6 +188,11 @@ def _combined(found: ContactField | None, mine: Any, theirs: Any) -> Any:
         total = _within(found, Decimal(mine) + Decimal(theirs), Decimal(10) ** 12 - Decimal("0.000001"))
         return f"{total.normalize():f}" if total else "0"
     return mine
+
+
+def _options(value: Any) -> list[str]:
+    """A value kept before the field allowed several options is one of them."""
+    return [value] if isinstance(value, str) else list(value)
 
 
 def _within(found: ContactField, total: Decimal, bound: Decimal) -> Decimal:

@@ -59,10 +59,25 @@ JOIN_LISTS = """
 INSERT INTO contacts_listmember (contact_id, list_id, added_at)
 SELECT contact_id, list_id, %s FROM unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
 ON CONFLICT (contact_id, list_id) DO NOTHING
+RETURNING contact_id, list_id
+"""
+OPT_IN = """
+UPDATE contacts_subscriptionchoice s SET is_subscribed = true, chosen_at = %s, actor = %s
+FROM unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
+JOIN contacts_subscriptioncategory c ON c.list_id = w.list_id
+WHERE s.category_id = c.id AND s.contact_id = w.contact_id AND s.channel = '*' AND NOT s.is_subscribed
 """
 LEAVE_LISTS = """
 DELETE FROM contacts_listmember m USING unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
 WHERE m.contact_id = w.contact_id AND m.list_id = w.list_id
+RETURNING m.contact_id, m.list_id
+"""
+OPT_OUT = """
+INSERT INTO contacts_subscriptionchoice (contact_id, category_id, channel, is_subscribed, chosen_at, actor)
+SELECT w.contact_id, c.id, '*', false, %s, %s FROM unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
+JOIN contacts_subscriptioncategory c ON c.list_id = w.list_id
+ON CONFLICT (contact_id, category_id, channel) DO UPDATE
+SET is_subscribed = false, chosen_at = excluded.chosen_at, actor = excluded.actor
 """
 REMOVE_OTHER_TOKENS = """
 DELETE FROM contacts_key k USING unnest(%s::bigint[], %s::text[]) AS w (person_id, kind)
@@ -203,8 +218,14 @@ class Plan:
             attach_visitors(cursor, self.attach, now=self.now)
         if self.joined:
             cursor.execute(JOIN_LISTS, [self.now, *_columns(self.joined, 2)])
+            joined = sorted(cursor.fetchall())
+            if joined:
+                cursor.execute(OPT_IN, [self.now, self.actor, *_columns(joined, 2)])
         if self.left:
             cursor.execute(LEAVE_LISTS, _columns(self.left, 2))
+            left = sorted(cursor.fetchall())
+            if left:
+                cursor.execute(OPT_OUT, [self.now, self.actor, *_columns(left, 2)])
 
     def _write_people(self, cursor: Any) -> None:
         if self.created:

@@ -25,10 +25,13 @@ from contacts.models import (
 )
 from contacts.services.addresses import unsubscribe_address
 from contacts.services.lifecycle import delete_contacts, erase_contacts
+from contacts.services.lists import remove_from_list
 from contacts.services.merging import choose_winner, merge_contacts, merge_pairs
 from contacts.services.upsert import Policy, Token
 from events.models import Event
+from events.services.processing import process_lane
 from tests.contacts.people import NOW, someone, upsert
+from tests.events.inbox import accepted
 from tests.events.store import store_events
 
 pytestmark = pytest.mark.django_db
@@ -333,3 +336,45 @@ def test_a_batch_costs_as_many_statements_as_a_pair():
             merge_pairs(wanted, reason="", actor="ann", now=NOW)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_leaving_the_list_of_a_category_is_an_opt_out_that_a_merge_keeps():
+    row = category("News")
+    first, second = make("X1", list_ids=(row.list_id,)), make("E2", list_ids=(row.list_id,), minutes=1)
+    upsert(someone("X1", leave_list_ids=(row.list_id,)))
+    third = make("X3", list_ids=(row.list_id,))
+    remove_from_list(row.list_id, [third], now=NOW, actor="ann")
+    merge(first, second)
+    assert not ListMember.objects.exists()
+    assert set(SubscriptionChoice.objects.values_list("contact_id", "is_subscribed")) == {
+        (first, False),
+        (third, False),
+    }
+
+
+def test_an_event_with_the_id_of_a_merged_contact_is_the_winners():
+    first, second = make("X1"), make("E2")
+    merge(first, second)
+    accepted(contact_id=second)
+    process_lane(0, limit=10, now=NOW)
+    assert Event.objects.get().person_id == first
+
+
+def test_the_activity_shows_what_is_still_on_its_way(admin_client, monkeypatch):
+    monkeypatch.setattr("contacts.persons.MOST_MOVED_AT_ONCE", 0)
+    first, second = make("X1"), make("E2")
+    store_events(second, 3)
+    merge(first, second)
+    assert not Event.objects.filter(person_id=first).exists()
+    page = admin_client.get(f"/admin/contacts/contact/{first}/activity/?period=all")
+    assert page.text.count(f"{second}-") == 3
+
+
+def test_coming_back_to_the_list_of_a_category_is_a_choice_too():
+    row = category("News")
+    first = make("X1", list_ids=(row.list_id,))
+    upsert(someone("X1", leave_list_ids=(row.list_id,)))
+    upsert(someone("X1", list_ids=(row.list_id,)), now=NOW + timedelta(hours=1))
+    merge(first, make("E2"))
+    assert ListMember.objects.filter(contact_id=first).exists()
+    assert SubscriptionChoice.objects.get().is_subscribed
