@@ -33,10 +33,12 @@ SELECT 'ext', 'u' || n, n, '', true, %(now)s FROM generate_series(2, %(last)s, 2
 UNION ALL SELECT 'mobile', k || 't' || n, n, '', true, %(now)s FROM generate_series(3, %(last)s, 2) n, generate_series(1, 2) k;
 INSERT INTO contacts_address (kind, value, status, previous_status, status_at, reason, actor, soft_errors, is_sms_capable)
 SELECT 'email', 'u' || n || '@example.com', 'active', '', %(now)s, '', '', 0, true FROM generate_series(2, %(last)s) n
-UNION ALL SELECT 'phone', '38067' || lpad(n::text, 7, '0'), 'active', '', %(now)s, '', '', 0, true FROM generate_series(3, %(last)s, 2) n;
+UNION ALL
+SELECT 'phone', '38067' || lpad(n::text, 7, '0'), 'active', '', %(now)s, '', '', 0, true FROM generate_series(3, %(last)s, 2) n;
 """
 MAKE_EVENTS = """
-INSERT INTO events_event (person_id, event_at, id, event_type_id, seq, received_at, processed_at, flags, source, key_value, params)
+INSERT INTO events_event
+    (person_id, event_at, id, event_type_id, seq, received_at, processed_at, flags, source, key_value, params)
 SELECT n, %(now)s, gen_random_uuid(), 1, n, %(now)s, %(now)s, 0, 'api', 'k', '{"a": 1}'
 FROM generate_series(3, %(last)s, 2) n, generate_series(1, %(events)s)
 """
