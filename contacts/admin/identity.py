@@ -58,7 +58,9 @@ def merge_view(
     comparison = compare_contacts(contact.pk, other, zone=zone, now=now) if other else None
     if request.method == "POST" and comparison is not None:
         return _merge(request, contact.pk, other, now)
+    pair = request.GET.get("pair", "")
     context = frame | {
+        "pair": int(pair) if pair.isascii() and pair.isdigit() and len(pair) < 19 else 0,
         "title": _("Merge contacts"), "contact": contact, "other": other or "", "comparison": comparison,
         "may_see": may_see,
     }  # fmt: skip

@@ -74,6 +74,7 @@ def test_a_pair_is_compared_and_merged(admin_client):
     page = admin_client.get(f"{PAIRS}/{pair.pk}/change/", follow=True)
     assert page.status_code == 200
     assert "What stays" in page.text
+    assert f"{PAIRS}/{pair.pk}/decide/" in page.text
     assert "Kovalenko" in page.text
     done = admin_client.post(f"{CONTACT}/{first}/merge/", {"with": second, "reason": "twice"}, follow=True)
     assert "It can be undone for 30 days" in done.text
