@@ -124,7 +124,7 @@ class MoveBench:
         return self.rows / (time.perf_counter() - started)
 
     def moved(self) -> float:
-        wanted = prepare(self.pairs, self.rows // self.pairs)
+        wanted = [(loser, winner) for winner, loser in prepare(self.pairs, self.rows // self.pairs)]
         table = persons.registry[("events_event", "person_id")]
         started = time.perf_counter()
         total = 0

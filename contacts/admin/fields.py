@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
@@ -140,7 +140,7 @@ class ContactFieldAdmin(ListAdmin):
             raise PermissionDenied
         field = self.get_object(request, str(field_id))
         if field is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(field_id))
+            raise Http404(f"no field {field_id}")
         if request.POST.get("drop") == "yes":
             remove_index(field.pk)
             messages.success(request, _("The index is dropped."))

@@ -1,4 +1,4 @@
-"""Merges contacts: any number of pairs in one transaction and some twenty statements (contacts spec 4).
+"""Merges contacts: any number of pairs in one transaction and some forty statements (contacts spec 4).
 
 The people are locked with all their identifiers, in the order upserts lock (`holding`); the pairs are folded in memory
 one after another (`merge_rules`), so that chains and crossing pairs come out as if merged one at a time; then everything
