@@ -38,6 +38,7 @@ class Comparison:
     merged_id: int
     best: int
     lines: list[Line]
+    has_two_external_ids: bool
 
 
 def compare_contacts(kept_id: int, merged_id: int, *, zone: Any, now: datetime) -> Comparison | None:
@@ -57,7 +58,8 @@ def compare_contacts(kept_id: int, merged_id: int, *, zone: Any, now: datetime) 
     best = min((kept, merged), key=lambda side: strength(side.row, side.id)).id
     lines = [*_columns(kept, merged, result), *_data(kept, merged, result, fields, zone)]
     lines += _counts(kept, merged, result)
-    return Comparison(kept.id, merged.id, best, [line for line in lines if line.kept or line.merged])
+    two = kept.row["external_id"] is not None and merged.row["external_id"] is not None
+    return Comparison(kept.id, merged.id, best, [line for line in lines if line.kept or line.merged], two)
 
 
 def _columns(*sides: Side) -> list[Line]:

@@ -132,3 +132,25 @@ def test_the_clock_of_the_requests_decides_between_holders_of_one_address(db):
     [found] = upsert_contacts([someone("E1")], policy=Policy.ADD, source="api", actor="t", now=NOW)
     assert found.contact_id == second
     assert found.duplicates == (first,)
+
+
+@pytest.mark.django_db
+@QUIET
+@given(
+    calls=st.lists(
+        st.tuples(st.integers(1, 3), st.sampled_from(["E", "P", "T", "D"])), min_size=1, max_size=7
+    ),
+    order=st.randoms(use_true_random=False),
+    cuts=st.sets(st.integers(1, 6), max_size=2),
+)
+def test_calls_with_the_strongest_identifier_end_alike_in_any_order_and_batching(calls, order, cuts):
+    """Everybody has an address, a phone, a token and a device of their own, told bit by bit with the external id."""
+    items = [(f"X{person}", f"{kind}{person}") for person, kind in calls]
+    forget()
+    straight = run([[someone(*words)] for words in items])
+    shuffled = list(items)
+    order.shuffle(shuffled)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(shuffled)), len(shuffled)]
+    forget()
+    batches = [[someone(*words) for words in shuffled[start:end]] for start, end in pairwise(edges)]
+    assert run(batches) == straight

@@ -91,6 +91,14 @@ def test_the_better_known_contact_is_pointed_out(admin_client):
     assert f"Contact {first} is known better" in page.text
 
 
+def test_two_external_ids_are_warned_of_and_may_be_merged_by_hand(admin_client):
+    first, second = make("X1"), make("X2", "E2")
+    page = admin_client.get(f"{CONTACT}/{first}/merge/?with={second}")
+    assert "an external ID of its own" in page.text
+    admin_client.post(f"{CONTACT}/{first}/merge/", {"with": second})
+    assert Contact.objects.get(pk=second).merged_into == first
+
+
 @pytest.mark.parametrize("other", ["999999999", "abc", "", "9" * 30, "self"])
 def test_nobody_to_compare_with_asks_again(admin_client, other):
     first = make("X1")
