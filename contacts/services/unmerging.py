@@ -77,9 +77,13 @@ def undo_merge(record_id: int, *, actor: str, now: datetime) -> UndoOutcome:
             return UndoOutcome("refused", "not_found")
         addresses = _addresses(record)
         suppression.ensure_addresses(cursor, addresses, actor=actor, now=now)
-        hold_people(cursor, [record.winner_id, record.loser_id], addresses=addresses, expand=related)
-        record = MergeRecord.objects.select_for_update().get(pk=record_id)
-        sides = merge_store.read_sides(cursor, [record.winner_id, record.loser_id])
+        asked = (record.winner_id, record.loser_id)
+        hold_people(cursor, asked, addresses=addresses, expand=related)
+        record = MergeRecord.objects.select_for_update().filter(pk=record_id).first()
+        if record is None:  # one of the two was erased while we waited
+            transaction.set_rollback(True)
+            return UndoOutcome("refused", "erased", *asked)
+        sides = merge_store.read_sides(cursor, asked)
         code = why_not(record, now=now) or _state_code(record, sides)
         if code:
             transaction.set_rollback(True)
@@ -109,6 +113,8 @@ def why_not(record: MergeRecord, *, now: datetime) -> str:
 
 def _state_code(record: MergeRecord, sides: dict[int, Side]) -> str:
     winner, loser = sides.get(record.winner_id), sides.get(record.loser_id)
+    if record.winner_id not in sides:  # an undo of a later merge gave the record back while we waited
+        return "merged_again"
     if winner is None or loser is None or "erased" in (winner.row["state"], loser.row["state"]):
         return "erased"
     is_as_left = loser.row["state"] == "merged" and loser.row["merged_into"] == winner.id

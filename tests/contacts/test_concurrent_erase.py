@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from contacts.models import Contact, MergeRecord, PersonMove
+from contacts.models import Contact, ContactAudit, PersonMove
 from contacts.services.moves import work_moves
 from contacts.services.upsert import ContactInput, Policy, upsert_contacts
 from tests.contacts.people import NOW
@@ -122,7 +122,7 @@ def test_events_against_merges_undone_merges_and_erasing():
     seed_people()
     acts = ["event", "event,upsert", "merge,undo,move", "erase,merge,move"]
     results = run_all(WORKER, [(seed, PEOPLE, ROUNDS, mix) for seed, mix in enumerate(acts)])
-    assert [code for code, _ in results] == [0, 0, 0, 0], [error[-2000:] for _, error in results]
+    assert [error[-3000:] for code, error in results if code] == []
     settle()
     check_people()
     check_events()
@@ -132,7 +132,7 @@ def test_events_against_merges_undone_merges_and_erasing():
 def test_upserts_against_erasing():
     acts = ["upsert", "upsert", "upsert,erase", "erase"]
     results = run_all(WORKER, [(seed, PEOPLE, ROUNDS, mix) for seed, mix in enumerate(acts)])
-    assert [code for code, _ in results] == [0, 0, 0, 0], [error[-2000:] for _, error in results]
+    assert [error[-3000:] for code, error in results if code] == []
     check_people()
     assert Contact.objects.filter(state="erased").exists()
 
@@ -141,7 +141,7 @@ def test_upserts_against_merges_undone_merges_and_erasing():
     seed_people()
     acts = ["upsert", "upsert,merge", "merge,undo,move", "erase,merge,undo,move"]
     results = run_all(WORKER, [(seed, PEOPLE, ROUNDS, mix) for seed, mix in enumerate(acts)])
-    assert [code for code, _ in results] == [0, 0, 0, 0], [error[-2000:] for _, error in results]
+    assert [error[-3000:] for code, error in results if code] == []
     check_people()
-    assert MergeRecord.objects.filter(undone_at=None).exists()
-    assert MergeRecord.objects.exclude(undone_at=None).exists()
+    done = set(ContactAudit.objects.values_list("action", flat=True))
+    assert {"merged", "unmerged", "erased"} <= done
