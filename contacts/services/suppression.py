@@ -36,11 +36,6 @@ FROM unnest(%s::text[], %s::text[]) AS w (kind, value), contacts_suppressionsalt
 WHERE a.kind = w.kind AND a.value = w.value AND p.digest = {DIGEST}
 RETURNING a.kind, a.value, a.status
 """
-ENSURE = """
-INSERT INTO contacts_address (kind, value, status, previous_status, status_at, reason, actor, soft_errors, is_sms_capable)
-SELECT kind, value, 'active', '', %s, '', %s, 0, true FROM unnest(%s::text[], %s::text[]) AS w (kind, value)
-ON CONFLICT (kind, value) DO NOTHING RETURNING kind, value
-"""
 
 
 def forget_addresses(cursor: Any, addresses: Sequence[tuple[str, str]], *, now: datetime) -> int:
@@ -66,10 +61,3 @@ def recall_statuses(cursor: Any, fresh: Sequence[tuple[str, str]]) -> dict[tuple
         return {}
     cursor.execute(RECALL, columns_of(sorted(fresh), 2))
     return {(kind, value): status for kind, value, status in cursor.fetchall()}
-
-
-def ensure_addresses(cursor: Any, addresses: Sequence[tuple[str, str]], *, actor: str, now: datetime) -> None:
-    """Make the rows of addresses that have none; opt-outs of erased people are recalled."""
-    if addresses:
-        cursor.execute(ENSURE, [now, actor, *columns_of(sorted(addresses), 2)])
-        recall_statuses(cursor, cursor.fetchall())

@@ -15,7 +15,7 @@ from cdp.crash import crash_point
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts import persons
 from contacts.models import AuditAction, MergeRecord, PersonMove
-from contacts.services import audit, merge_store, suppression
+from contacts.services import audit, merge_store
 from contacts.services.holding import hold_people
 from contacts.services.merge_rules import Side
 from contacts.services.merge_store import columns_of, loser_of, read_cell
@@ -76,9 +76,8 @@ def undo_merge(record_id: int, *, actor: str, now: datetime) -> UndoOutcome:
         if record is None:
             return UndoOutcome("refused", "not_found")
         addresses = _addresses(record)
-        suppression.ensure_addresses(cursor, addresses, actor=actor, now=now)
         asked = (record.winner_id, record.loser_id)
-        hold_people(cursor, asked, addresses=addresses, expand=related)
+        hold_people(cursor, asked, addresses=addresses, expand=related, make_at=now)
         record = MergeRecord.objects.select_for_update().filter(pk=record_id).first()
         if record is None:  # one of the two was erased while we waited
             transaction.set_rollback(True)

@@ -7,6 +7,7 @@ import pytest
 
 from cdp.hooks import contacts_changed
 from contacts.models import (
+    Address,
     Contact,
     ContactAudit,
     ContactList,
@@ -18,6 +19,7 @@ from contacts.models import (
     PersonMove,
     SubscriptionChoice,
 )
+from contacts.services.addresses import unsubscribe_address
 from contacts.services.lifecycle import erase_contacts
 from contacts.services.merging import merge_contacts
 from contacts.services.moves import work_moves
@@ -195,3 +197,14 @@ def test_trails_are_forgotten_when_no_undo_is_possible():
     record.refresh_from_db()
     assert record.trail == {}
     assert PersonMove.objects.exists()
+
+
+def test_an_address_forgotten_meanwhile_comes_back_with_its_opt_out():
+    first, second, third = make("X1", "E1"), make("E2"), make("X3", "E2")
+    unsubscribe_address(kind="email", value="e2@example.com", reason="", actor="x", now=NOW)
+    record = merge(first, second)
+    erase_contacts([third], now=NOW, actor="ann")
+    assert not Address.objects.filter(value="e2@example.com").exists()
+    undo_merge(record.pk, actor="bob", now=LATER)
+    assert Contact.objects.get(pk=second).email_norm == "e2@example.com"
+    assert Address.objects.get(value="e2@example.com").status == "unsubscribed"
