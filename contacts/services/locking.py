@@ -52,6 +52,14 @@ WITH stray AS (
 SELECT k.kind, k.value FROM contacts_key k JOIN stray ON stray.id = k.person_id
 """
 KEYS_OF = "SELECT person_id, kind, value FROM contacts_key WHERE person_id = ANY(%s)"
+LOCK_PRESENT_KEYS = """
+SELECT 1 FROM contacts_key k JOIN unnest(%s::text[], %s::text[]) AS w (kind, value) USING (kind, value)
+ORDER BY k.kind, k.value FOR UPDATE OF k
+"""
+LOCK_PRESENT_ADDRESSES = """
+SELECT 1 FROM contacts_address a JOIN unnest(%s::text[], %s::text[]) AS w (kind, value) USING (kind, value)
+ORDER BY a.kind, a.value FOR UPDATE OF a
+"""
 INSERT_ADDRESSES = """
 INSERT INTO contacts_address (kind, value, status, previous_status, status_at, reason, actor, soft_errors, is_sms_capable)
 SELECT kind, value, %s, '', %s, '', %s, 0, capable FROM unnest(%s::text[], %s::text[], %s::bool[]) AS w (kind, value, capable)
@@ -95,6 +103,15 @@ class Locked:
     fresh_addresses: set[tuple[str, str]] = field(default_factory=set)
     statuses: dict[tuple[str, str], str] = field(default_factory=dict)  # address statuses before this wave
     keys: set[tuple[str, str]] = field(default_factory=set)  # every key row locked, wanted or not
+
+
+def lock_present(cursor: Any, items: Sequence[ContactInput]) -> None:
+    """Lock the identifiers that exist of a batch of several waves, so that a later wave waits for nobody."""
+    keys = sorted({key for item in items for key in item.owned_keys()})
+    addresses = sorted({address for item in items for address in item.addresses()})
+    for statement, wanted in ((LOCK_PRESENT_KEYS, keys), (LOCK_PRESENT_ADDRESSES, addresses)):
+        if wanted:
+            cursor.execute(statement, [[kind for kind, _ in wanted], [value for _, value in wanted]])
 
 
 def lock(cursor: Any, items: Sequence[ContactInput], *, now: datetime, new_status: str, actor: str) -> Locked:

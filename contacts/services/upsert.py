@@ -14,7 +14,7 @@ from cdp.crash import crash_point
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts.services import changes, writing
 from contacts.services.inputs import ContactInput, Outcome, Policy, Token
-from contacts.services.locking import Locked, lock, unlocked_owners
+from contacts.services.locking import Locked, lock, lock_present, unlocked_owners
 from contacts.services.matching import Decision, decide, duplicates
 from contacts.services.merging import merge_held
 
@@ -44,7 +44,11 @@ def upsert_contacts(
     outcomes: list[Outcome | None] = [None] * len(inputs)
     batch = _Batch(inputs, outcomes, policy, source, source_detail, actor, now)
     with transaction.atomic():
-        for wave in split_waves(inputs, outcomes):
+        waves = split_waves(inputs, outcomes)
+        if len(waves) > 1:
+            with connection.cursor() as cursor:
+                lock_present(cursor, inputs)
+        for wave in waves:
             for start in range(0, len(wave), WAVE):
                 remaining = wave[start : start + WAVE]
                 while remaining:

@@ -25,6 +25,7 @@ from contacts.services.moves import work_moves
 from contacts.services.unmerging import undo_merge
 from contacts.services.upsert import ContactInput, Policy, Token, upsert_contacts
 
+from django.db import OperationalError
 from events.services.processing import process_lane
 from tests.events.inbox import accepted, event_type
 
@@ -66,7 +67,10 @@ for _ in range(rounds):
         for n in some:
             accepted(kind, contact_id=dice.choice(ids) if ids and dice.random() < 0.3 else None,
                      external_id=f"U{n}" if dice.random() < 0.5 else None, email_norm=f"u{n}@example.com", email=f"u{n}@example.com")
-        process_lane(0, limit=500, now=now)
+        try:
+            process_lane(0, limit=500, now=now)
+        except OperationalError:
+            pass  # the engine's own answer to a deadlock: nothing was stored, all is tried again
 """
 
 
