@@ -9,6 +9,7 @@ CALENDAR = {
     "drop expired events": ("events.drop_expired_events", crontab(hour="2", minute="25")),
     "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
     "forget old bulk requests": ("contacts.forget_sessions", crontab(hour="2", minute="40")),
+    "forget merges": ("contacts.forget_merges", crontab(hour="2", minute="50")),
     "switch off idle API keys": ("partners.disable_idle_keys", crontab(hour="3", minute="5")),
     "forget request fingerprints": ("partners.forget_fingerprints", crontab(minute="*/10")),
 }

@@ -55,7 +55,7 @@ class Hook(Generic[Batch]):
 
 @dataclass(frozen=True, slots=True)
 class ContactsChanged:
-    """Contacts created, updated, restored or deleted in one transaction.
+    """Contacts created, updated, restored, deleted, erased, merged or unmerged in one transaction.
 
     `changes[i]` names the columns (and `data.<field id>`) written for `ids[i]`; `results[i]` is the outcome's word.
     """
@@ -92,8 +92,12 @@ class PersonsMoved:
 
 @dataclass(frozen=True, slots=True)
 class PersonsErased:
+    """People wiped for good. `identifiers`: (kind, value) of what only they held; a handler that keeps rows by
+    identifier, not by person, deletes these itself."""
+
     ids: Sequence[int]
     now: datetime
+    identifiers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "contacts.add_contactlist", "contacts.change_contactlist", "contacts.delete_contactlist",
         "contacts.add_contactfield", "contacts.change_contactfield", "contacts.add_fieldgroup", "contacts.change_fieldgroup",
         "contacts.add_subscriptioncategory", "contacts.change_subscriptioncategory", "contacts.export_contact",
+        "contacts.merge_contact",
         "events.view_*", "events.add_eventtype", "events.change_eventtype", "events.add_eventparameter",
         "events.change_eventparameter", "events.delete_eventparameter", "events.change_quarantinedevent",
         "cdp.view_account", "cdp.view_enginestate",

@@ -10,14 +10,23 @@ class ContactsConfig(AppConfig):
         from contacts import engines, persons, screens, timeline  # models are only there once apps are
         from contacts.history import ContactSource
 
+        table = persons.PersonTable
         persons.register(
-            persons.PersonTable("contacts_key"),
-            persons.PersonTable("contacts_device"),
-            persons.PersonTable("contacts_identifierchange"),
-            persons.PersonTable("contacts_listmember", "contact_id", "union", ("list_id",)),
-            persons.PersonTable(
-                "contacts_subscriptionchoice", "contact_id", "union", ("category_id", "channel")
+            table("contacts_key", at_once=True),
+            table("contacts_device", at_once=True),
+            table("contacts_identifierchange", keeps_origin=True),
+            table("contacts_listmember", "contact_id", "union", ("list_id",), at_once=True),
+            table(
+                "contacts_subscriptionchoice", "contact_id", "union", ("category_id", "channel"), at_once=True
             ),
+            table("contacts_duplicatepair", "first_id", "drop", at_once=True),
+            table("contacts_duplicatepair", "second_id", "drop", at_once=True),
+            # `merging` points records and tombstones at the winner itself; the audit stays where it happened.
+            table("contacts_mergerecord", "winner_id", "stay"),
+            table("contacts_mergerecord", "loser_id", "stay"),
+            table("contacts_visitorjoin", "person_id", "stay"),
+            table("contacts_visitorjoin", "visitor_id", "stay"),
+            table("contacts_contactaudit", "contact_id", "stay", on_erase="keep"),
         )
         timeline.register(ContactSource())
         screens.register_all()

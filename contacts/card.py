@@ -226,7 +226,7 @@ def _groups(card: Card, fields: list[ContactField], zone: Any) -> None:
         text = field_types.write_value(row, value, zone)
         if row.type == "boolean":
             text = _("Yes") if value else _("No")
-        if row.type == "multiselect":
+        if row.type == "multiselect" and not isinstance(value, str):
             text = ", ".join(value)
         _group, values = filled.setdefault(row.group_id, (row.group, []))
         values.append(Value(str(row), text.replace("T", " ") if row.type == "datetime" else text, f"data.{row.pk}",

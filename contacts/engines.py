@@ -4,45 +4,27 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, DataError, connection, transaction
+from django.db import DatabaseError, DataError, transaction
 from django.db.models import Count, Min
 
 from cdp.engine import Engine, register
 from cdp.hooks import HookError
-from contacts import persons
-from contacts.models import ImportSession, ImportState, PersonMove
+from contacts.models import ContactJob, ImportSession, ImportState, PersonMove
 from contacts.services.bulk import fail_session, work_session
+from contacts.services.jobs import WAITING, work_job
+from contacts.services.moves import work_moves
 
 log = structlog.get_logger(__name__)
 
-SLICE_ROWS = 5_000
-
 
 class PersonMoves(Engine):
-    """Re-points what `attach_visitors` left over, `SLICE_ROWS` rows a slice; a kill loses nothing."""
+    """Moves what merges, undone merges, attached visitors and erasures left over; a kill loses nothing."""
 
     name = "person_moves"
     group = "bulk"
 
-    def work(self, now: datetime) -> int:  # noqa: ARG002
-        with transaction.atomic():
-            move = PersonMove.objects.select_for_update(skip_locked=True).order_by("pk").first()
-            if move is None:
-                return 0
-            moved = 0
-            with connection.cursor() as cursor:
-                for table in persons.registry.values():
-                    if moved < SLICE_ROWS:
-                        moved += persons.move_rows(
-                            cursor,
-                            table,
-                            source=move.source_id,
-                            target=move.target_id,
-                            limit=SLICE_ROWS - moved,
-                        )
-            if moved < SLICE_ROWS:
-                move.delete()
-            return moved or 1
+    def work(self, now: datetime) -> int:
+        return work_moves(now=now)
 
     def backlog(self) -> tuple[int, datetime | None]:
         return PersonMove.objects.count(), PersonMove.objects.aggregate(oldest=Min("created_at"))["oldest"]
@@ -80,6 +62,22 @@ class ContactImports(Engine):
         return found["count"], found["oldest"]
 
 
+class ContactJobs(Engine):
+    """Does what colleagues asked for over many contacts: finding and merging duplicates, building indexes."""
+
+    name = "contact_jobs"
+    group = "bulk"
+
+    def work(self, now: datetime) -> int:
+        return work_job(now=now)
+
+    def backlog(self) -> tuple[int, datetime | None]:
+        waiting = ContactJob.objects.filter(state__in=WAITING)
+        found = waiting.aggregate(count=Count("pk"), oldest=Min("created_at"))
+        return found["count"], found["oldest"]
+
+
 def register_all() -> None:
     register(PersonMoves())
+    register(ContactJobs())
     register(ContactImports())

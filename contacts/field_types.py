@@ -71,14 +71,19 @@ def read_value(field: ContactField, value: Any, rules: Rules) -> Any:
 
 
 def write_value(field: ContactField, value: Any, zone: tzinfo) -> str:
-    """A kept value as the text of the wire; moments in `zone` without an offset."""
+    """A kept value as the text of the wire; moments in `zone` without an offset.
+
+    A value kept before its field got a wider type is written as well: it is converted in the background.
+    """
     if field.type == FieldType.BOOLEAN:
         return "true" if value else "false"
     if field.type == FieldType.MULTISELECT:
-        return ",".join(value)
+        return value if isinstance(value, str) else ",".join(value)
     if field.type == FieldType.JSON:
         return json.dumps(value, ensure_ascii=False)
     if field.type == FieldType.DATETIME:
+        if len(value) == len("2026-01-31"):
+            return f"{value}T00:00"
         moment = read_moment(value, UTC)
         return moment.astimezone(zone).strftime("%Y-%m-%dT%H:%M") if moment else str(value)
     return str(value)

@@ -5,9 +5,9 @@ Each function has a checked fast path for the plain case and hands the rest to a
 
 import re
 import unicodedata
-import zoneinfo
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib import resources
 from typing import Any
 
 import phonenumbers
@@ -44,12 +44,6 @@ rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th
 ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
 """
 LANGUAGES = frozenset(LANGUAGE_CODES.split())
-# Old names of the TZ database that forms still offer, where the library keeps both.
-RENAMED_ZONES = {
-    "Europe/Kiev": "Europe/Kyiv",
-    "Asia/Calcutta": "Asia/Kolkata",
-    "Asia/Saigon": "Asia/Ho_Chi_Minh",
-}
 
 
 class InvalidValue(ValueError):
@@ -241,7 +235,25 @@ def normalise_language(text: str) -> str:
 
 @cache
 def _zones() -> dict[str, str]:
-    return {name.lower(): RENAMED_ZONES.get(name, name) for name in zoneinfo.available_timezones()}
+    """Names of the TZ database in lower case → canonical ones.
+
+    Canonical is what `zone.tab` offers people to choose; every other name is a link, followed until such a one
+    (`Europe/Kiev`, `US/Eastern`, `Japan`). Offsets (`Etc/GMT+2`) and abbreviations (`EST`, `MST7MDT`) name no place.
+    """
+    files = resources.files("tzdata") / "zoneinfo"
+    lines = (files / "zone.tab").read_text().splitlines()
+    chosen = {line.split("\t")[2] for line in lines if not line.startswith("#")}
+    lines = (files / "tzdata.zi").read_text().splitlines()
+    links = {name: target for kind, target, name in (line.split() for line in lines if line.startswith("L "))}
+    found = {name.lower(): name for name in chosen} | {"utc": "UTC", "etc/utc": "UTC"}
+    for name in links:
+        meant = name
+        while meant not in chosen and meant in links:
+            meant = links[meant]
+        is_place = meant in chosen and ("/" in name or not name.isupper()) and not re.search(r"\d", name)
+        if is_place or meant == "Etc/UTC":
+            found.setdefault(name.lower(), "UTC" if meant == "Etc/UTC" else meant)
+    return found
 
 
 def normalise_time_zone(text: str) -> str:
@@ -252,7 +264,7 @@ def normalise_time_zone(text: str) -> str:
     """
     name = text.strip()
     found = _zones().get(name.lower())
-    if found is None or ("/" not in found and found != "UTC"):
+    if found is None:
         sentence = _("'%(text)s' is not a name of the TZ database, such as Europe/Kyiv")
         raise InvalidValue("bad_time_zone", sentence, text=name)
     return found

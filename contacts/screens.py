@@ -36,6 +36,10 @@ def _navigation() -> None:
         )
     )
     register_entry(
+        Entry("audience", gettext_lazy("Duplicates"), "group_remove", "admin:contacts_duplicatepair_changelist",
+              "contacts.view_duplicatepair", 15, ("/admin/contacts/duplicatepair/", "/admin/contacts/contactjob/"))
+    )  # fmt: skip
+    register_entry(
         Entry("audience", pgettext_lazy("of contacts", "Lists"), "list", "admin:contacts_contactlist_changelist",
               "contacts.view_contactlist", 10)
     )  # fmt: skip
@@ -73,6 +77,23 @@ def _statuses() -> None:
             "deleted": Status("orange", gettext_lazy("Deleted")),
             "merged": Status("grey", gettext_lazy("Merged")),
             "erased": Status("grey", gettext_lazy("Erased")),
+        },
+    )
+    register_status(
+        "merge",
+        {
+            "merged": Status("green", gettext_lazy("Merged")),
+            "undone": Status("grey", gettext_lazy("Undone")),
+        },
+    )
+    register_status(
+        "job",
+        {
+            "queued": Status("blue", gettext_lazy("Queued")),
+            "running": Status("blue", gettext_lazy("Running")),
+            "finished": Status("green", gettext_lazy("Finished")),
+            "cancelled": Status("grey", gettext_lazy("Cancelled")),
+            "failed": Status("red", gettext_lazy("Failed")),
         },
     )
     register_status(

@@ -5,8 +5,14 @@ from datetime import UTC, datetime
 from celery import shared_task
 
 from contacts.services.bulk import forget_sessions
+from contacts.services.unmerging import forget_trails
 
 
 @shared_task(name="contacts.forget_sessions")
 def forget_old_sessions() -> None:
     forget_sessions(now=datetime.now(UTC))
+
+
+@shared_task(name="contacts.forget_merges")
+def forget_old_merges() -> None:
+    forget_trails(now=datetime.now(UTC))

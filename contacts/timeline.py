@@ -4,7 +4,7 @@ A page is read by key, newest first: each chosen source gives its next rows befo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -39,6 +39,11 @@ class Query:
     before: tuple[datetime, str] | None
     limit: int
     words: str = ""
+    also: tuple[int, ...] = ()  # ids whose rows are still on their way to the person
+
+    @property
+    def person_ids(self) -> list[int]:
+        return [self.person_id, *self.also]
 
 
 class Source(Protocol):
@@ -78,16 +83,17 @@ def page(query: Query, names: Sequence[str]) -> tuple[list[Entry], str]:
     for name in names:
         source = registry[name]
         since = None if source.ignores_period else query.since
-        found += source.rows(Query(query.person_id, since, query.before, query.limit + 1, query.words))
+        found += source.rows(replace(query, since=since, limit=query.limit + 1))
     found.sort(key=lambda entry: (entry.at, entry.key), reverse=True)
     more = len(found) > query.limit
     found = found[: query.limit]
     return found, found[-1].cursor if more else ""
 
 
-def counts(person_id: int, since: datetime | None) -> dict[str, int]:
+def counts(person_id: int, since: datetime | None, also: tuple[int, ...] = ()) -> dict[str, int]:
     """How many rows each source has, counted no further than `MOST_COUNTED + 1`."""
+    query = Query(person_id, since, None, MOST_COUNTED + 1, also=also)
     return {
-        name: source.count(Query(person_id, None if source.ignores_period else since, None, MOST_COUNTED + 1))
+        name: source.count(replace(query, since=None) if source.ignores_period else query)
         for name, source in registry.items()
     }

@@ -7,9 +7,10 @@ class EventsConfig(AppConfig):
     verbose_name = _("Activity")
 
     def ready(self) -> None:
-        from cdp.hooks import account_changed, events_requested
+        from cdp.hooks import account_changed, events_requested, persons_erased
         from contacts import persons, timeline
         from events import engines, screens
+        from events.services.erasure import forget_waiting
         from events.services.system import keep_requested
         from events.services.upkeep import make_room_for_account
         from events.timeline import EventSource
@@ -19,4 +20,5 @@ class EventsConfig(AppConfig):
         screens.register_all()
         events_requested.connect(keep_requested)
         account_changed.connect(make_room_for_account)
+        persons_erased.connect(forget_waiting)
         engines.register_all()

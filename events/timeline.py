@@ -27,7 +27,7 @@ class EventSource:
         return len(self._query(query).values_list("event_at", flat=True)[: query.limit])
 
     def _query(self, query: Query) -> Any:
-        rows = Event.objects.filter(person_id=query.person_id)
+        rows = Event.objects.filter(person_id__in=query.person_ids)
         if query.since is not None:
             rows = rows.filter(event_at__gte=query.since)
         if query.before is not None:

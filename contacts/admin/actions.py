@@ -52,14 +52,14 @@ def _add_to_list(request: HttpRequest, contact: Contact, actor: str, now: dateti
     return True, _("Added to the list %(name)s.") % {"name": name}
 
 
-def _leave_list(request: HttpRequest, contact: Contact, actor: str, now: datetime) -> Done:  # noqa: ARG001
+def _leave_list(request: HttpRequest, contact: Contact, actor: str, now: datetime) -> Done:
     number = request.POST.get("list", "")
     found = (
         ContactList.objects.filter(pk=int(number)).first() if number.isdigit() and len(number) < 10 else None
     )
     if found is None:
         return False, _("The list is gone.")
-    remove_from_list(found.pk, [contact.pk], now=now)
+    remove_from_list(found.pk, [contact.pk], now=now, actor=actor)
     return True, _("Removed from the list %(name)s.") % {"name": found.name}
 
 

@@ -1,4 +1,4 @@
-"""Lists, additional fields and their groups, subscription categories, bulk requests."""
+"""Lists, subscription categories, bulk requests."""
 
 from typing import Any
 
@@ -17,9 +17,7 @@ from cdp.ui.admin import Empty, ListAdmin, Order, ReadOnlyAdmin
 from cdp.ui.formatting import moment, number
 from cdp.ui.status import status_pill
 from contacts.models import (
-    ContactField,
     ContactList,
-    FieldGroup,
     ImportSession,
     ListMember,
     SubscriptionCategory,
@@ -133,84 +131,6 @@ class SubscriptionCategoryAdmin(ListAdmin):
         owned = obj.list
         obj.delete()
         owned.delete()
-
-
-class FieldForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = ContactField
-        fields = (
-            "group",
-            "name",
-            "key",
-            "type",
-            "options",
-            "least",
-            "most",
-            "is_regular",
-            "is_required",
-            "is_readonly",
-        )
-
-    def clean(self) -> dict[str, Any]:
-        found = super().clean() or {}
-        kind, options = found.get("type") or self.instance.type, found.get("options") or []
-        if kind in ("select", "multiselect") and not options:
-            self.add_error("options", _("Name at least one option, separated by commas."))
-        if len({option.casefold() for option in options}) < len(options):
-            self.add_error("options", _("Two options are the same; case does not tell them apart."))
-        least, most = found.get("least"), found.get("most")
-        if least is not None and most is not None and least > most:
-            self.add_error("most", _("Must not be below the least."))
-        return found
-
-
-@admin.register(ContactField)
-class ContactFieldAdmin(ListAdmin):
-    form = FieldForm
-    list_display = ("__str__", "type", "variable", "group")
-    list_filter = ("group", "type")
-    search_fields = ("name", "key")
-    search_help_text = gettext_lazy("name or key")
-    list_select_related = ("group",)
-    orders = (Order("", "", ("id",)),)
-
-    @admin.display(description=gettext_lazy("Merge variable"))
-    def variable(self, row: Any) -> SafeString:
-        text = f"%{row.group.key}.{row.key}%"
-        return format_html(
-            '<code>{}</code> <button type="button" class="ui-link" data-copy="{}" aria-label="{}">'
-            '<span class="material-symbols-outlined ui-small" aria-hidden="true">content_copy</span></button>',
-            text,
-            text,
-            _("Copy"),
-        )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Values are kept by type: it is chosen once."""
-        return ("type",) if obj is not None else ()
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not here: values of contacts hang on it."""
-        return False
-
-
-@admin.register(FieldGroup)
-class FieldGroupAdmin(ListAdmin):
-    list_display = ("__str__", "key", "size")
-    fields = ("name", "key", "position")
-    orders = (Order("", "", ("id",)),)
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(field_count=Count("fields"))
-
-    @admin.display(description=gettext_lazy("Fields"))
-    def size(self, row: Any) -> int:
-        return int(row.field_count)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only an empty group may go."""
-        allowed = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or not obj.fields.exists())
 
 
 OUTCOMES = {

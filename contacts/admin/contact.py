@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -19,10 +19,11 @@ from cdp.models import Account
 from cdp.ui.admin import Empty, ListAdmin, Order, View
 from cdp.ui.formatting import moment
 from contacts import timeline
-from contacts.admin import actions, columns
+from contacts.admin import actions, columns, identity
 from contacts.admin.forms import ContactForm, NewContactForm
 from contacts.card import read_card
-from contacts.models import Address, Contact, ContactState
+from contacts.models import Address, Contact, ContactState, MergeRecord
+from contacts.persons import pending_sources
 from contacts.querysets import ContactQuerySet
 from contacts.services.manual import ManualRefused, create_contact, edit_contact
 
@@ -118,6 +119,15 @@ class ContactAdmin(ListAdmin):
             path(
                 "<int:contact_id>/activity/", self._guarded(self.activity), name="contacts_contact_activity"
             ),
+            path(
+                "<int:contact_id>/identity/", self._guarded(self.identity), name="contacts_contact_identity"
+            ),
+            path("<int:contact_id>/merge/", self._guarded(self.merge), name="contacts_contact_merge"),
+            path(
+                "<int:contact_id>/undo/<int:record_id>/",
+                self._guarded(self.undo),
+                name="contacts_contact_undo",
+            ),
             path("<int:contact_id>/edit/", self._guarded(self.edit), name="contacts_contact_edit"),
             path("<int:contact_id>/do/<slug:action>/", self._guarded(self.act), name="contacts_contact_act"),
         ]
@@ -154,9 +164,10 @@ class ContactAdmin(ListAdmin):
         names = [chosen] if chosen in timeline.registry else list(timeline.registry)
         before = timeline.read_cursor(request.GET.get("before", ""))
         words = request.GET.get("q", "").strip().replace("\0", "")[:100]
-        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words)
+        also = tuple(pending_sources([contact.pk]).get(contact.pk, ()))
+        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words, also)
         entries, more = timeline.page(query, names)
-        counts = timeline.counts(contact.pk, since)
+        counts = timeline.counts(contact.pk, since, also)
         kinds = [{"name": "", "label": _("All"), "count": sum(counts.values())}]
         kinds += [{"name": n, "label": s.label, "count": counts[n]} for n, s in timeline.registry.items()]
         context = {
@@ -164,6 +175,34 @@ class ContactAdmin(ListAdmin):
             "words": words, "most": timeline.MOST_COUNTED, "is_first": before is None,
         }  # fmt: skip
         return self._render(request, contact, "contacts/activity.html", context)
+
+    def identity(self, request: HttpRequest, contact_id: int) -> Any:
+        """The tab of identifiers over time, merges, and who did what."""
+        contact = self._contact(request, contact_id)
+        if contact.state in (ContactState.MERGED, ContactState.ERASED):
+            return self._gone(request, contact)
+        may_merge = request.user.has_perm(identity.MERGE)
+        context = identity.read_identity(contact, may_merge=may_merge, now=timezone.now())
+        return self._render(request, contact, "contacts/identity.html", context | {"tab": "identity"})
+
+    def merge(self, request: HttpRequest, contact_id: int) -> Any:
+        contact = self._contact(request, contact_id)
+        if not request.user.has_perm(identity.MERGE):
+            raise PermissionDenied
+        if contact.state in (ContactState.MERGED, ContactState.ERASED):
+            return self._gone(request, contact)
+        frame = self.admin_site.each_context(request) | {"opts": self.opts}
+        return identity.merge_view(request, contact, frame=frame, may_see=request.user.has_perm(SEE_PERSONAL))
+
+    def undo(self, request: HttpRequest, contact_id: int, record_id: int) -> Any:
+        contact = self._contact(request, contact_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(identity.MERGE):
+            raise PermissionDenied
+        if not MergeRecord.objects.filter(pk=record_id, winner_id=contact.pk).exists():
+            raise Http404(f"no merge {record_id} of contact {contact.pk}")
+        return identity.undo_view(request, contact, record_id)
 
     def _contact(self, request: HttpRequest, object_id: Any) -> Contact:
         if not self.has_view_permission(request):
@@ -196,6 +235,7 @@ class ContactAdmin(ListAdmin):
             "title": extras.name, "opts": self.opts, "contact": contact, "name": extras.name, "may_see": may_see,
             "initials": columns.initials_of(contact),
             "may_change": self.has_change_permission(request), "may_delete": user.has_perm("contacts.delete_contact"),
+            "may_merge": user.has_perm(identity.MERGE),
             "may_erase": user.has_perm("contacts.delete_contact") and may_see,
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]

@@ -72,6 +72,8 @@ class ContactForm(forms.Form):
             value = contact.data.get(str(field.pk))
             if value is not None:
                 is_list = field.type == FieldType.MULTISELECT
+                if is_list and isinstance(value, str):  # kept before the field allowed several
+                    value = [value]
                 found[f"field_{field.pk}"] = value if is_list else write_value(field, value, zone)
         return found
 

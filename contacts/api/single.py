@@ -19,6 +19,7 @@ from contacts.api import shapes
 from contacts.models import Contact, ContactField, ContactState
 from contacts.services.doors import add_contact, put_contact, subscribe_contact
 from contacts.services.lifecycle import delete_contacts, erase_contacts
+from contacts.services.merging import resolve_merged
 from contacts.services.subscriptions import categories_of, set_subscriptions, subscribed_categories
 from contacts.wire import Catalogue, read_contact, write_contacts
 from partners.guard import refuse_repeat
@@ -101,13 +102,15 @@ class ContactByIdView(ApiView):
 
     @extend_schema(summary="One contact", responses=shapes.Contact)
     def get(self, request: Request, id: str) -> HttpResponse:  # noqa: ARG002
-        row = Contact.objects.active().filter(pk=readable_id(id)).first()
+        asked = readable_id(id)
+        meant = resolve_merged([asked]).get(asked, asked)
+        row = Contact.objects.active().filter(pk=meant).first()
         if row is None:
             raise not_found(id)
         zone = Account.objects.get(pk=1).time_zone
         fields = {field.pk: field for field in ContactField.objects.all()} if row.data else {}
         [contact] = write_contacts([row], zone_name=zone, fields=fields, with_groups=True)
-        return json_reply(contact)
+        return json_reply(contact | ({"mergedInto": meant} if meant != asked else {}))
 
     @extend_schema(summary="Update a contact", request=shapes.Contact, responses=OpenApiTypes.STR)
     def put(self, request: Request, id: str) -> HttpResponse:

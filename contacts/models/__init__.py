@@ -1,6 +1,7 @@
 """Models of people: contacts, visitors, identifiers, addresses, fields, lists, imports."""
 
-from contacts.models.fields import ContactField, FieldGroup, FieldType
+from contacts.models.audit import AuditAction, ContactAudit
+from contacts.models.fields import ContactField, FieldGroup, FieldType, IndexState, MergeStrategy
 from contacts.models.identifiers import (
     Address,
     AddressKind,
@@ -9,31 +10,55 @@ from contacts.models.identifiers import (
     IdentifierChange,
     IdentifierKind,
     Key,
+    SuppressedAddress,
+    SuppressionSalt,
 )
 from contacts.models.imports import ImportSession, ImportState
+from contacts.models.jobs import ContactJob, JobKind, JobState
 from contacts.models.lists import ContactList, ListMember, SubscriptionCategory, SubscriptionChoice
+from contacts.models.merges import (
+    DuplicatePair,
+    DuplicateReason,
+    DuplicateState,
+    MergeRecord,
+    VisitorJoin,
+)
 from contacts.models.people import Contact, ContactState, PersonMove, Source, Visitor
 
 __all__ = [
     "Address",
     "AddressKind",
     "AddressStatus",
+    "AuditAction",
     "Contact",
+    "ContactAudit",
     "ContactField",
+    "ContactJob",
     "ContactList",
     "ContactState",
     "Device",
+    "DuplicatePair",
+    "DuplicateReason",
+    "DuplicateState",
     "FieldGroup",
     "FieldType",
     "IdentifierChange",
     "IdentifierKind",
     "ImportSession",
     "ImportState",
+    "IndexState",
+    "JobKind",
+    "JobState",
     "Key",
     "ListMember",
+    "MergeRecord",
+    "MergeStrategy",
     "PersonMove",
     "Source",
     "SubscriptionCategory",
     "SubscriptionChoice",
+    "SuppressedAddress",
+    "SuppressionSalt",
     "Visitor",
+    "VisitorJoin",
 ]

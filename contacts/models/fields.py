@@ -30,6 +30,24 @@ class FieldType(models.TextChoices):
     PHONE = "phone", _("Phone")
 
 
+class MergeStrategy(models.TextChoices):
+    """Which value stays when two contacts that both have one are merged."""
+
+    NEWEST = "newest", _("Written last")
+    OLDEST = "oldest", _("Written first")
+    MOST = "max", _("The greatest")
+    LEAST = "min", _("The least")
+    SUM = "sum", _("The sum")
+    UNION = "union", _("All options of both")
+
+
+class IndexState(models.TextChoices):
+    NONE = "", _("No")
+    BUILDING = "building", _("Being built")
+    READY = "ready", _("Yes")
+    FAILED = "failed", _("Failed")
+
+
 class FieldGroup(models.Model):
     name = models.CharField(_("name"), max_length=100)
     key = models.CharField(_("key"), max_length=50, unique=True, validators=[KEY_RULE])
@@ -62,6 +80,27 @@ class ContactField(models.Model):
     is_required = models.BooleanField(_("required"), default=False)
     is_readonly = models.BooleanField(_("read only"), default=False)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+    merge_strategy = models.CharField(
+        _("when contacts are merged"),
+        max_length=6,
+        choices=MergeStrategy.choices,
+        default=MergeStrategy.NEWEST,
+    )
+    former_keys = ArrayField(
+        models.CharField(max_length=50),
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="keys it had before; they still mean it",
+    )
+    index_state = models.CharField(
+        _("indexed"),
+        max_length=8,
+        choices=IndexState.choices,
+        default=IndexState.NONE,
+        blank=True,
+        editable=False,
+    )
 
     class Meta:
         verbose_name = _("additional field")

@@ -119,6 +119,7 @@ class IdentifierChange(models.Model):
     held_until = models.DateTimeField()
     reason = models.CharField(max_length=32)
     moved_to = models.BigIntegerField(null=True)
+    original_person_id = models.BigIntegerField(null=True)
 
     class Meta:
         verbose_name = _("former identifier")
@@ -127,3 +128,36 @@ class IdentifierChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
+
+
+class SuppressedAddress(models.Model):
+    """What is left of an erased address that must not be sent to: a salted hash, so that it is known when it returns."""
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    status = models.CharField(max_length=12, choices=AddressStatus.choices)
+    previous_status = models.CharField(max_length=12, choices=AddressStatus.choices, default="", blank=True)
+    status_at = models.DateTimeField()
+    blocked_until = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("erased address")
+        verbose_name_plural = _("erased addresses")
+
+    def __str__(self) -> str:
+        return self.status
+
+
+class SuppressionSalt(models.Model):
+    """The installation's one secret salt of `SuppressedAddress`."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    salt = models.BinaryField(max_length=32)
+
+    class Meta:
+        verbose_name = _("salt")
+        verbose_name_plural = _("salts")
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="contacts_salt_one_row")]
+
+    def __str__(self) -> str:
+        return "salt"

@@ -1,5 +1,6 @@
 """Contacts and visitors. Both draw ids from one sequence: a person id is either."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -119,11 +120,15 @@ class Contact(models.Model):
             models.Index(
                 fields=["deleted_at", "id"], name="contact_deleted", condition=models.Q(state="deleted")
             ),
+            models.Index(
+                fields=["merged_into"], name="contact_merged", condition=models.Q(merged_into__isnull=False)
+            ),
             GinIndex(OpClass(SEARCH_TEXT, name="gin_trgm_ops"), name="contact_search"),
         ]
         permissions = [
             ("view_personal_data", _("Can see personal data")),
             ("export_contact", _("Can export contacts")),
+            ("merge_contact", _("Can merge contacts and undo merges")),
         ]
 
     def __str__(self) -> str:
@@ -161,12 +166,19 @@ class Visitor(models.Model):
 
 
 class PersonMove(models.Model):
-    """Rows of `source_id` still to be re-pointed to `target_id`, table by table (engine `person_moves`)."""
+    """Rows of `source_id` still to follow to `target_id`, table by table (engine `person_moves`).
+
+    A null target wipes them: the person was erased. `origins`, when given, moves only rows that came from these ids (an
+    undone merge). The row lives until every transaction that may have resolved an event to the source before is over
+    (`settle_xid`), so that what such a transaction stores follows too.
+    """
 
     source_id = models.BigIntegerField(db_index=True)
-    target_id = models.BigIntegerField(db_index=True)
+    target_id = models.BigIntegerField(db_index=True, null=True)
+    origins = ArrayField(models.BigIntegerField(), null=True)
     created_at = models.DateTimeField()
     moved = models.JSONField(default=dict)
+    settle_xid = models.BigIntegerField(null=True)
 
     class Meta:
         verbose_name = _("move of rows")

@@ -91,13 +91,16 @@ class ContactInput:
 @dataclass(slots=True)
 class Outcome:
     """What happened to one input. `result`: created, updated, restored, unchanged, skipped, failed; or `visitor`,
-    when the person stays anonymous. `contact_id` is then the visitor's id."""
+    when the person stays anonymous. `contact_id` is then the visitor's id. `merged`: contacts that were merged into this
+    one on the way; `duplicates`: other contacts with one of the request's addresses."""
 
     contact_id: int | None
     result: str
     code: str = ""
     message: str = ""
     email_status_before: str = ""
+    merged: tuple[int, ...] = ()
+    duplicates: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)

@@ -8,6 +8,8 @@ from contacts.services.inputs import ContactInput, Person, Policy
 
 # Strongest first, after the external id.
 DESCENDING = ("email", "phone", "key", "device", "mobile", "web", "telegram", "pseudo", "cookie")
+# Kinds by which a contact known by nothing else is merged into the person found.
+ABSORBING = frozenset({"device", "mobile", "web", "telegram", "pseudo"})
 ADDRESS_KINDS = frozenset({"email", "phone", "key"})
 
 
@@ -22,6 +24,7 @@ class Known:
         default_factory=lambda: defaultdict(list)
     )  # address → contacts
     visitor_holders: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    merged: dict[int, int] = field(default_factory=dict)  # tombstone → the contact it was merged into
 
 
 @dataclass(slots=True)
@@ -34,6 +37,9 @@ class Decision:
     failure: tuple[str, str, str] | None = None  # (result, code, message)
     matched_by: str = ""
     attach: list[int] = field(default_factory=list)  # visitors whose rows become the target's
+    absorb: dict[int, str] = field(
+        default_factory=dict
+    )  # contacts to merge into the target → by which identifier
 
 
 def restores(item: ContactInput, policy: Policy) -> bool:
@@ -49,21 +55,23 @@ def decide(item: ContactInput, policy: Policy, known: Known) -> Decision:
         decision = _by_descending_strength(item, policy, known)
     if decision.failure is None:
         _visitors(item, known, decision)
+        if policy is not Policy.EVENT:
+            _strays(item, known, decision)
     return decision
 
 
 def _by_explicit_id(item: ContactInput, policy: Policy, known: Known) -> Decision | None:
     if item.contact_id is None:
         return None
-    person = known.people.get(item.contact_id)
+    person = known.people.get(known.merged.get(item.contact_id, item.contact_id))
     if person is None or person.state not in ("active", "deleted"):
         return Decision(failure=("failed", "not_found", f"Contact with id='{item.contact_id}' not found"))
     if item.external_id is not None and item.external_id != person.external_id:
         owner = known.owners.get(("ext", item.external_id))
-        if owner in known.people:
+        if owner in known.people and owner != person.id:
             message = f"externalCustomerId '{item.external_id}' belongs to another contact"
             return Decision(failure=("failed", "external_id_conflict", message))
-        if person.external_id is not None:
+        if person.external_id is not None and owner != person.id:
             message = "externalCustomerId of a contact cannot be changed"
             return Decision(failure=("failed", "external_id_immutable", message))
     if person.state == "deleted" and not restores(item, policy):
@@ -130,6 +138,30 @@ def _is_compatible(item: ContactInput, person: Person, kind: str, policy: Policy
 def _preference(item: ContactInput, person: Person) -> tuple[bool, bool, float, int]:
     has_other_id = item.external_id is not None and person.external_id is not None
     return (person.state != "active", has_other_id, -person.updated_at.timestamp(), person.id)
+
+
+def _strays(item: ContactInput, known: Known, decision: Decision) -> None:
+    """Contacts known by nothing but tokens, met by one of them: they are this person (contacts spec 3.3, step 4)."""
+    for key in item.owned_keys():
+        owner = known.people.get(known.owners.get(key, 0))
+        if key[0] in ABSORBING and owner is not None and owner.id != decision.target and _is_stray(owner):
+            decision.absorb.setdefault(owner.id, key[0])
+
+
+def _is_stray(person: Person) -> bool:
+    held = (person.external_id, person.email_norm, person.phone, person.contact_key)
+    return person.state == "active" and all(value is None for value in held)
+
+
+def duplicates(item: ContactInput, person_id: int, known: Known) -> tuple[int, ...]:
+    """Other active contacts that hold an address of the request: candidates for a colleague's review."""
+    found = {
+        holder
+        for address in item.addresses()
+        for holder in known.holders.get(address, ())
+        if holder != person_id and known.people[holder].state == "active"
+    }
+    return tuple(sorted(found))
 
 
 def _visitors(item: ContactInput, known: Known, decision: Decision) -> None:

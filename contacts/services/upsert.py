@@ -14,8 +14,9 @@ from cdp.crash import crash_point
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts.services import changes, writing
 from contacts.services.inputs import ContactInput, Outcome, Policy, Token
-from contacts.services.locking import Locked, lock
-from contacts.services.matching import Decision, decide
+from contacts.services.locking import Locked, lock, lock_present, unlocked_owners
+from contacts.services.matching import Decision, decide, duplicates
+from contacts.services.merging import merge_held
 
 __all__ = ["ContactInput", "Outcome", "Policy", "Token", "upsert_contacts"]
 
@@ -43,7 +44,11 @@ def upsert_contacts(
     outcomes: list[Outcome | None] = [None] * len(inputs)
     batch = _Batch(inputs, outcomes, policy, source, source_detail, actor, now)
     with transaction.atomic():
-        for wave in split_waves(inputs, outcomes):
+        waves = split_waves(inputs, outcomes)
+        if len(waves) > 1:
+            with connection.cursor() as cursor:
+                lock_present(cursor, inputs)
+        for wave in waves:
             for start in range(0, len(wave), WAVE):
                 remaining = wave[start : start + WAVE]
                 while remaining:
@@ -51,7 +56,8 @@ def upsert_contacts(
         batch.announce()
         crash_point("upsert_before_commit")
     return [
-        outcome or Outcome(None, "failed", "no_identifier", "no identifier given") for outcome in outcomes
+        batch.settled(outcome or Outcome(None, "failed", "no_identifier", "no identifier given"))
+        for outcome in outcomes
     ]
 
 
@@ -77,6 +83,16 @@ def split_waves(inputs: Sequence[ContactInput], outcomes: list[Outcome | None]) 
     return waves
 
 
+def _leave_unlocked(cursor: Any, locked: Locked, decisions: Sequence[Decision]) -> None:
+    """Whoever gained a key while we waited is not merged now: only the token of the request moves."""
+    strays = {stray for decision in decisions for stray in decision.absorb}
+    if not strays:
+        return
+    grown = unlocked_owners(cursor, locked, sorted(strays))
+    for decision in decisions:
+        decision.absorb = {stray: kind for stray, kind in decision.absorb.items() if stray not in grown}
+
+
 class _Batch:
     """One call's state across its waves."""
 
@@ -94,6 +110,7 @@ class _Batch:
         self.origin = [int(now.timestamp()), source, actor]
         self.new_status = "unconfirmed" if policy is Policy.SUBSCRIBE else "active"
         self.touched: dict[int, tuple[str, frozenset[str]]] = {}
+        self.into: dict[int, int] = {}  # contacts merged on the way
 
     def run(self, wave: list[int]) -> list[int]:
         """Do one wave; returns the positions put off because another input of the wave means the same contact."""
@@ -101,21 +118,42 @@ class _Batch:
         with connection.cursor() as cursor:
             locked = lock(cursor, items, now=self.now, new_status=self.new_status, actor=self.actor)
             plan = writing.Plan(now=self.now, source=self.source, actor=self.actor)
+            decisions = [decide(item, self.policy, locked.known) for item in items]
+            _leave_unlocked(cursor, locked, decisions)
             taken: set[int] = set()
             put_off = []
             for index, (position, item) in enumerate(zip(wave, items, strict=True)):
-                decision = decide(item, self.policy, locked.known)
+                decision = decisions[index]
                 person_id = decision.target or decision.take_id
-                if person_id in taken or not taken.isdisjoint(decision.attach):
+                others = {*decision.attach, *decision.absorb}
+                if person_id in taken or not taken.isdisjoint(others):
                     put_off.append(position)
                     plan.unused(item, locked, index)
                     continue
-                taken.update(decision.attach)
+                taken.update(others)
                 if person_id is not None:
                     taken.add(person_id)
                 self.outcomes[position] = self._plan_one(item, decision, locked, index, plan)
             plan.write(cursor)
+            self._merge(cursor, plan)
         return put_off
+
+    def _merge(self, cursor: Any, plan: writing.Plan) -> None:
+        """Merge the contacts known by nothing but a token of somebody else's request into that person."""
+        by_kind: dict[str, list[tuple[int, int]]] = {}
+        for loser, (winner, kind) in plan.absorbed.items():
+            by_kind.setdefault(kind, []).append((winner, loser))
+            self.into[loser] = winner
+            self.touched.pop(loser, None)
+        for kind, pairs in sorted(by_kind.items()):
+            held = sorted({one for pair in pairs for one in pair})
+            merge_held(cursor, pairs, held=held, reason="", actor=self.actor, now=self.now, matched_by=kind)
+
+    def settled(self, outcome: Outcome) -> Outcome:
+        """An outcome whose contact was merged by a later input of the batch means the contact that is left."""
+        while outcome.contact_id in self.into:
+            outcome.contact_id = self.into[outcome.contact_id]
+        return outcome
 
     def _plan_one(
         self, item: ContactInput, decision: Decision, locked: Locked, index: int, plan: writing.Plan
@@ -129,6 +167,9 @@ class _Batch:
                 None, "failed", "no_identifier", "nobody has this value, and no identifier is given"
             )
         status_before = locked.statuses.get(("email", item.email_norm or ""), "")
+        for stray, kind in decision.absorb.items():
+            person_id = decision.target or decision.take_id or locked.reserved[index]
+            plan.absorbed[stray] = (person_id, kind)
         if decision.target is None:
             return self._plan_new(item, decision, locked, index, plan, status_before)
         person = locked.known.people[decision.target]
@@ -148,7 +189,10 @@ class _Batch:
         plan.lists(item, person.id)
         result = "restored" if decision.restore else "updated" if change.changed or claims else "unchanged"
         self._touch(person.id, result, frozenset(change.changed))
-        return Outcome(person.id, result, email_status_before=status_before)
+        return Outcome(
+            person.id, result, email_status_before=status_before, merged=tuple(decision.absorb),
+            duplicates=duplicates(item, person.id, locked.known),
+        )  # fmt: skip
 
     def _plan_new(
         self,
@@ -173,7 +217,10 @@ class _Batch:
             plan.reconfirm(item, locked, person)
         plan.lists(item, person_id)
         self._touch(person_id, "created", frozenset({"created"}))
-        return Outcome(person_id, "created", email_status_before=status_before)
+        return Outcome(
+            person_id, "created", email_status_before=status_before, merged=tuple(decision.absorb),
+            duplicates=duplicates(item, person_id, locked.known),
+        )  # fmt: skip
 
     def _touch(self, person_id: int, result: str, changed: frozenset[str]) -> None:
         before = self.touched.get(person_id)

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from contacts.persons import attach_visitors
 from contacts.services.changes import Change
 from contacts.services.inputs import WRITABLE, ContactInput, Person, Policy
-from contacts.services.locking import Locked
+from contacts.services.locking import DROP_KEYS, Locked
 
 JSON_COLUMNS = frozenset({"orders_info", "location", "data", "provenance"})
 STATE_COLUMNS = (
@@ -41,10 +41,6 @@ UPDATE contacts_key k SET person_id = w.person_id, scope = coalesce(w.scope, k.s
 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bool[]) AS w (kind, value, person_id, scope, active)
 WHERE k.kind = w.kind AND k.value = w.value
 """
-DROP_KEYS = """
-DELETE FROM contacts_key k USING unnest(%s::text[], %s::text[]) AS w (kind, value)
-WHERE k.kind = w.kind AND k.value = w.value
-"""
 DROP_ADDRESSES = """
 DELETE FROM contacts_address a USING unnest(%s::text[], %s::text[]) AS w (kind, value)
 WHERE a.kind = w.kind AND a.value = w.value
@@ -63,10 +59,25 @@ JOIN_LISTS = """
 INSERT INTO contacts_listmember (contact_id, list_id, added_at)
 SELECT contact_id, list_id, %s FROM unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
 ON CONFLICT (contact_id, list_id) DO NOTHING
+RETURNING contact_id, list_id
+"""
+OPT_IN = """
+UPDATE contacts_subscriptionchoice s SET is_subscribed = true, chosen_at = %s, actor = %s
+FROM unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
+JOIN contacts_subscriptioncategory c ON c.list_id = w.list_id
+WHERE s.category_id = c.id AND s.contact_id = w.contact_id AND s.channel = '*' AND NOT s.is_subscribed
 """
 LEAVE_LISTS = """
 DELETE FROM contacts_listmember m USING unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
 WHERE m.contact_id = w.contact_id AND m.list_id = w.list_id
+RETURNING m.contact_id, m.list_id
+"""
+OPT_OUT = """
+INSERT INTO contacts_subscriptionchoice (contact_id, category_id, channel, is_subscribed, chosen_at, actor)
+SELECT w.contact_id, c.id, '*', false, %s, %s FROM unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
+JOIN contacts_subscriptioncategory c ON c.list_id = w.list_id
+ON CONFLICT (contact_id, category_id, channel) DO UPDATE
+SET is_subscribed = false, chosen_at = excluded.chosen_at, actor = excluded.actor
 """
 REMOVE_OTHER_TOKENS = """
 DELETE FROM contacts_key k USING unnest(%s::bigint[], %s::text[]) AS w (person_id, kind)
@@ -116,6 +127,7 @@ class Plan:
     visitors: list[Person] = field(default_factory=list)
     promoted: list[int] = field(default_factory=list)  # visitors whose id a new contact takes
     attach: list[tuple[int, int]] = field(default_factory=list)  # (visitor, person)
+    absorbed: dict[int, tuple[int, str]] = field(default_factory=dict)  # contact → (person, identifier kind)
     given_keys: list[tuple[str, str, int, str | None, bool | None]] = field(default_factory=list)
     dropped_keys: list[tuple[str, str]] = field(default_factory=list)
     dropped_addresses: list[tuple[str, str]] = field(default_factory=list)
@@ -158,10 +170,12 @@ class Plan:
                     self.dropped_keys.append(key)
                 continue
             moved = moved or owner != person.id
+            follows = owner in self.absorbed  # the key comes with its owner, who is merged into this person
             if fresh != person.id:
                 scope = token.scope if token and token.scope else None
-                self.given_keys.append((*key, person.id, scope, token.is_active if token else None))
-            if owner is not None and owner != person.id and owner in locked.known.people:
+                holder = owner if follows and owner is not None else person.id
+                self.given_keys.append((*key, holder, scope, token.is_active if token else None))
+            if owner is not None and owner != person.id and owner in locked.known.people and not follows:
                 self.former.append((owner, *key, "moved", person.id))
             if token is not None and token.device is not None:
                 self.devices.append(_device_row(key, token.device))
@@ -204,8 +218,14 @@ class Plan:
             attach_visitors(cursor, self.attach, now=self.now)
         if self.joined:
             cursor.execute(JOIN_LISTS, [self.now, *_columns(self.joined, 2)])
+            joined = sorted(cursor.fetchall())
+            if joined:
+                cursor.execute(OPT_IN, [self.now, self.actor, *_columns(joined, 2)])
         if self.left:
             cursor.execute(LEAVE_LISTS, _columns(self.left, 2))
+            left = sorted(cursor.fetchall())
+            if left:
+                cursor.execute(OPT_OUT, [self.now, self.actor, *_columns(left, 2)])
 
     def _write_people(self, cursor: Any) -> None:
         if self.created:

@@ -3,7 +3,7 @@
 -- contact_key, visitor_email, visitor_phone, primary keys. Every look-up is LATERAL … LIMIT 1, gated by its identifier:
 -- an index probe a row whatever the statistics say, and none where the identifier is absent. A weaker identifier never
 -- wins over a stronger one; contacts win over visitors; an event with another external id than the address's holder
--- passes that holder over.
+-- passes that holder over. The id of a contact merged into another means that other.
 INSERT INTO events_batch (id, event_type_id, person_id, is_contact, is_deleted)
 SELECT i.id, i.event_type_id,
     CASE WHEN cx.is_deleted AND by_id.id IS NULL THEN 0
@@ -18,8 +18,9 @@ FROM (
     ORDER BY id LIMIT %(limit)s
 ) i
 LEFT JOIN LATERAL (
-    SELECT c.id FROM contacts_contact c
-    WHERE i.contact_id IS NOT NULL AND c.id = i.contact_id AND c.state = 'active' LIMIT 1
+    SELECT coalesce(w.id, c.id) AS id FROM contacts_contact c
+    LEFT JOIN contacts_contact w ON c.state = 'merged' AND w.id = c.merged_into AND w.state = 'active'
+    WHERE i.contact_id IS NOT NULL AND c.id = i.contact_id AND (c.state = 'active' OR w.id IS NOT NULL) LIMIT 1
 ) by_id ON true
 LEFT JOIN LATERAL (
     SELECT k.person_id FROM contacts_key k

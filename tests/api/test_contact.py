@@ -1,8 +1,11 @@
 """Routes of one contact (API document, 9.4 to 9.8, 10)."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from contacts.models import Address, Contact, ContactField, ContactList, IdentifierChange, Key, ListMember
+from contacts.services.merging import merge_contacts
 from events.models import InboxEvent
 from partners.models import RequestFingerprint
 
@@ -314,3 +317,15 @@ def test_queries_of_a_contact_do_not_grow(api, django_assert_max_num_queries):
     )
     with django_assert_max_num_queries(6):
         assert len(api.get(f"contact/{made}").json()["groups"]) == 30
+
+
+def test_the_id_of_a_merged_contact_answers_the_one_kept(api):
+    kept = add(api, externalCustomerId="A", channels=[{"type": "email", "value": "a@example.com"}])
+    merged = add(api, channels=[{"type": "email", "value": "b@example.com"}])
+    merge_contacts(kept, [merged], reason="", actor="ann", now=datetime.now(UTC))
+    found = api.get(f"contact/{merged}").json()
+    assert (found["id"], found["mergedInto"]) == (kept, kept)
+    assert "mergedInto" not in api.get(f"contact/{kept}").json()
+    assert api.put(f"contact/{merged}", {"firstName": "Ann"}).status_code == 200
+    assert Contact.objects.get(pk=kept).first_name == "Ann"
+    assert api.delete(f"contact/{merged}").status_code == 404

@@ -1,10 +1,10 @@
-"""The identity vectors I1 to I19 that need no merge (I4 does)."""
+"""The identity vectors I1 to I19 of the contacts document, and what they leave unsaid."""
 
 from datetime import timedelta
 
 import pytest
 
-from contacts.models import Contact, IdentifierChange, Key, Visitor
+from contacts.models import Contact, IdentifierChange, Key, MergeRecord, Visitor
 from contacts.services.lifecycle import delete_contacts
 from contacts.services.upsert import Policy
 from tests.contacts.people import NOW, someone, upsert
@@ -37,6 +37,7 @@ VECTORS = [
     ("I1", [], ["T1"], Policy.ADD, {}, "created", None, [{"T1"}]),
     ("I2", [["T1"]], ["X1", "E1", "T1"], Policy.ADD, {}, "updated", 0, [{"X1", "E1", "T1"}]),
     ("I3", [["X1", "T1"]], ["X2", "T1"], Policy.ADD, {}, "created", None, [{"X1"}, {"X2", "T1"}]),
+    ("I4", [["X1", "E1"], ["T2"]], ["X1", "T2"], Policy.ADD, {}, "updated", 0, [{"X1", "E1", "T2"}, set()]),
     (
         "I5", [["E1"], ["E1", "X9"]], ["X1", "E1"], Policy.BULK, {"dedupe": ("email",)}, "updated", 0,
         [{"X1", "E1"}, {"E1", "X9"}],
@@ -127,3 +128,52 @@ def test_i18_keeps_the_replaced_email_in_history():
     upsert(someone("E2", "P1"))
     change = IdentifierChange.objects.get()
     assert (change.person_id, change.value, change.reason) == (contact, "e1@example.com", "replaced")
+
+
+def test_i4_the_token_only_contact_becomes_a_tombstone_with_all_its_tokens():
+    first, second = make("X1", "E1"), make("T2", "T3", "D2")
+    [outcome] = upsert(someone("X1", "T2"))
+    assert (outcome.contact_id, outcome.merged) == (first, (second,))
+    assert held(first) == {"X1", "E1", "T2", "T3", "D2"}
+    tombstone = Contact.objects.get(pk=second)
+    assert (tombstone.state, tombstone.merged_into) == ("merged", first)
+    record = MergeRecord.objects.get()
+    assert (record.matched_by, record.actor) == ("mobile", "test")
+    assert not IdentifierChange.objects.exists()
+
+
+def test_i4_somebody_with_an_address_loses_the_token_and_nothing_else():
+    first, second = make("X1", "E1"), make("E2", "T2", "T3")
+    [outcome] = upsert(someone("X1", "T2"))
+    assert outcome.merged == ()
+    assert (held(first), held(second)) == ({"X1", "E1", "T2"}, {"E2", "T3"})
+
+
+def test_an_event_merges_nobody():
+    first, second = make("X1", "E1"), make("T2")
+    [outcome] = upsert(someone("X1", "T2"), policy=Policy.EVENT)
+    assert outcome.contact_id == first
+    assert held(second) == {"T2"}
+
+
+def test_a_registration_joins_the_devices_met_before_it():
+    app, tablet = make("T1"), make("T2", "D2")
+    [login] = upsert(someone("X1", "E1", "T1"))
+    assert login.contact_id == app
+    [again] = upsert(someone("X1", "D2"))
+    assert (again.contact_id, again.merged) == (app, (tablet,))
+    assert held(app) == {"X1", "E1", "T1", "T2", "D2"}
+
+
+def test_others_with_the_address_are_told_as_duplicates():
+    first = make("E1", "X1")
+    [outcome] = upsert(someone("X2", "E1"))
+    assert outcome.duplicates == (first,)
+
+
+def test_an_outcome_of_the_batch_means_who_is_left():
+    make("X1")
+    stray, login = upsert(someone("T1"), someone("X1", "T1"))
+    assert stray.result == "created"
+    assert stray.contact_id == login.contact_id
+    assert Contact.objects.filter(state="active").count() == 1

@@ -127,13 +127,27 @@ def test_a_country_code_is_not_a_language():
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [("Europe/Kiev", "Europe/Kyiv"), ("europe/london", "Europe/London"), ("UTC", "UTC")]
+    ("text", "name"),
+    [
+        ("Europe/Kiev", "Europe/Kyiv"),
+        ("europe/london", "Europe/London"),
+        ("UTC", "UTC"),
+        ("Etc/UTC", "UTC"),
+        ("US/Eastern", "America/New_York"),
+        ("America/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+        ("Asia/Calcutta", "Asia/Kolkata"),
+        ("Asia/Saigon", "Asia/Ho_Chi_Minh"),
+        ("Japan", "Asia/Tokyo"),
+        ("Europe/Amsterdam", "Europe/Amsterdam"),
+    ],
 )
 def test_time_zone(text, name):
     assert normalise_time_zone(text) == name
 
 
-@pytest.mark.parametrize("text", ["+02:00", "EET", "Mars/Base", ""])
+@pytest.mark.parametrize(
+    "text", ["+02:00", "EET", "Mars/Base", "", "Etc/GMT+2", "GMT", "EST5EDT", "Etc/GMT", "CET", "Factory"]
+)
 def test_time_zone_refused(text):
     with pytest.raises(InvalidValue):
         normalise_time_zone(text)

@@ -13,6 +13,10 @@ pytestmark = pytest.mark.django_db
 PAGES = {
     "contacts/contact/": "view_contact",
     "contacts/contact/?q=olena": "view_contact",
+    "contacts/duplicatepair/": "view_duplicatepair",
+    "contacts/contactjob/": "view_contactjob",
+    "contacts/contactfield/": "view_contactfield",
+    "contacts/fieldgroup/": "view_fieldgroup",
     "events/eventtype/": "view_eventtype",
     "cdp/account/1/change/": "view_account",
     "partners/apikey/": "view_apikey",

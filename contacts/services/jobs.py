@@ -1,0 +1,204 @@
+"""Background work over many contacts: asked for by a colleague, done slice by slice by the engine `contact_jobs`.
+
+A slice and the job's progress are one transaction, so a kill repeats nothing and loses nothing. A cancelled job stops
+after its slice; what was done stays.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, DataError, connection, transaction
+
+from cdp.bell import ring
+from cdp.crash import crash_point
+from cdp.hooks import HookError
+from contacts.models import ContactJob, DuplicatePair, DuplicateReason, DuplicateState, JobKind, JobState
+from contacts.services.duplicates import find_by, forget_stale, merge_duplicates
+from contacts.services.field_index import build_index
+from contacts.services.field_values import CHUNK, convert_chunk, wipe_chunk
+
+log = structlog.get_logger(__name__)
+
+WAITING = (JobState.QUEUED, JobState.RUNNING)
+PAIRS_OF_SLICE = 200
+
+
+def find_duplicates(*, actor: str, now: datetime) -> ContactJob:
+    """Search the contacts for pairs that may be one person."""
+    return _open(JobKind.FIND_DUPLICATES, {}, len(DuplicateReason.values), actor, now)
+
+
+def merge_all_duplicates(
+    *, actor: str, now: datetime, reason: str = "", pair_ids: list[int] | None = None
+) -> ContactJob:
+    """Merge the open pairs, or those of a reason, or these; pairs with two external ids are left to people."""
+    pairs = DuplicatePair.objects.filter(state=DuplicateState.OPEN)
+    if reason:
+        pairs = pairs.filter(reason=reason)
+    if pair_ids is not None:
+        pairs = pairs.filter(pk__in=pair_ids)
+    last = pairs.order_by("-pk").values_list("pk", flat=True).first() or 0
+    request = {"reason": reason, "pairs": pair_ids, "after": 0, "last": last}
+    return _open(JobKind.MERGE_DUPLICATES, request, pairs.count(), actor, now)
+
+
+def index_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
+    """Build the index of an additional field, while the product runs."""
+    return _open(JobKind.INDEX_FIELD, {"field": field_id}, 1, actor, now)
+
+
+def convert_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
+    """Give the values of a field the shape of its wider type."""
+    return _open(JobKind.CONVERT_FIELD, {"field": field_id, "after": 0}, 0, actor, now)
+
+
+def forget_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
+    """Wipe the values of a deleted field."""
+    return _open(JobKind.FORGET_FIELD, {"field": field_id, "after": 0}, 0, actor, now)
+
+
+def _open(kind: JobKind, request: dict[str, Any], total: int, actor: str, now: datetime) -> ContactJob:
+    """A job, or the one of its kind that waits already: a double click starts one."""
+    with transaction.atomic():
+        waiting = ContactJob.objects.select_for_update().filter(kind=kind, state__in=WAITING)
+        same = next((job for job in waiting if _asks_same(job, request)), None)
+        if same is not None:
+            return same
+        job = ContactJob.objects.create(
+            kind=kind, actor=actor, request=request, total=total, created_at=now, state_at=now
+        )
+        transaction.on_commit(lambda: ring("contact_jobs"))
+    return job
+
+
+def _asks_same(job: ContactJob, request: dict[str, Any]) -> bool:
+    own = ("after", "last", "at")  # its progress
+    return {k: v for k, v in job.request.items() if k not in own} == {
+        k: v for k, v in request.items() if k not in own
+    }
+
+
+def cancel_job(job_id: int, *, now: datetime) -> bool:
+    """Stop a job after its slice. Tells whether it was still to do."""
+    waiting = ContactJob.objects.filter(pk=job_id, state__in=WAITING)
+    return bool(waiting.update(state=JobState.CANCELLED, state_at=now))
+
+
+def work_job(*, now: datetime) -> int:
+    """Do one slice of the oldest job; returns how much it handled, 0 when nothing waits.
+
+    Raises:
+        HookError, DatabaseError: another app is at fault, or the database is away; the job waits.
+    """
+    job_id = 0
+    try:
+        with transaction.atomic():
+            rows = ContactJob.objects.select_for_update(skip_locked=True).filter(state__in=WAITING)
+            job = rows.exclude(kind=JobKind.INDEX_FIELD).order_by("pk").first()
+            if job is not None:
+                job_id = job.pk
+                return _slice(job, now)
+        return _index(now)
+    except (DatabaseError, HookError) as error:
+        if not isinstance(error, DataError) or not job_id:
+            raise
+        log.exception("contact_job_failed", job=job_id)
+        _fail(job_id, "a value of the contacts cannot be handled", now)
+    return 1
+
+
+def _slice(job: ContactJob, now: datetime) -> int:
+    handled, is_done = SLICES[JobKind(job.kind)](job, now)
+    job.state = JobState.FINISHED if is_done else JobState.RUNNING
+    job.state_at = now
+    job.save()
+    crash_point("contact_job_before_commit")
+    return max(handled, 1)
+
+
+def _find(job: ContactJob, now: datetime) -> tuple[int, bool]:  # noqa: ARG001
+    """One reason a slice, strongest first; all of a job's searches bear the job's time."""
+    reason = DuplicateReason.values[job.done]
+    job.counts = job.counts | {reason: find_by(reason, now=job.created_at)}
+    job.done += 1
+    is_done = job.done >= len(DuplicateReason.values)
+    if is_done:
+        forget_stale(found_before=job.created_at)
+    return 1, is_done
+
+
+def _merge(job: ContactJob, now: datetime) -> tuple[int, bool]:
+    asked = job.request
+    pairs = DuplicatePair.objects.filter(
+        state=DuplicateState.OPEN, pk__gt=asked["after"], pk__lte=asked["last"]
+    )
+    if asked["reason"]:
+        pairs = pairs.filter(reason=asked["reason"])
+    if asked["pairs"] is not None:
+        pairs = pairs.filter(pk__in=asked["pairs"])
+    chunk = list(pairs.order_by("pk")[:PAIRS_OF_SLICE])
+    if not chunk:
+        return 0, True
+    outcomes = merge_duplicates(chunk, actor=job.actor, now=now)
+    counts = Counter(job.counts)
+    counts.update(outcome.code or outcome.result for outcome in outcomes)
+    job.counts = dict(counts)
+    job.done += len(chunk)
+    job.request = asked | {"after": chunk[-1].pk}
+    return len(chunk), False
+
+
+def _values(job: ContactJob, chunk: Callable[..., tuple[int, int]]) -> tuple[int, bool]:
+    count, last = chunk(job.request["field"], after=job.request["after"])
+    job.done += count
+    job.total = max(job.total, job.done)
+    job.request = job.request | {"after": last}
+    job.counts = {"values": job.done}
+    return count, count < CHUNK
+
+
+def _convert(job: ContactJob, now: datetime) -> tuple[int, bool]:  # noqa: ARG001
+    return _values(job, convert_chunk)
+
+
+def _forget(job: ContactJob, now: datetime) -> tuple[int, bool]:  # noqa: ARG001
+    return _values(job, wipe_chunk)
+
+
+SLICES: dict[JobKind, Callable[[ContactJob, datetime], tuple[int, bool]]] = {
+    JobKind.FIND_DUPLICATES: _find,
+    JobKind.MERGE_DUPLICATES: _merge,
+    JobKind.CONVERT_FIELD: _convert,
+    JobKind.FORGET_FIELD: _forget,
+}
+
+
+def _index(now: datetime) -> int:
+    """The one kind that may not run in a transaction; a lock of the session keeps it to one process."""
+    if connection.in_atomic_block:
+        return 0
+    job = ContactJob.objects.filter(state__in=WAITING, kind=JobKind.INDEX_FIELD).order_by("pk").first()
+    if job is None:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('contacts_field_index'))")
+        if not cursor.fetchone()[0]:
+            return 0
+        try:
+            error = build_index(job.request["field"])
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('contacts_field_index'))")
+    if error:
+        _fail(job.pk, error, now)
+    else:
+        ContactJob.objects.filter(pk=job.pk).update(
+            state=JobState.FINISHED, state_at=now, done=1, counts={"built": 1}
+        )
+    return 1
+
+
+def _fail(job_id: int, reason: str, now: datetime) -> None:
+    ContactJob.objects.filter(pk=job_id).update(state=JobState.FAILED, state_at=now, error=reason)
