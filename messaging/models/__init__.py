@@ -14,6 +14,7 @@ from messaging.models.deliveries import (
     Priority,
     Reason,
 )
+from messaging.models.tracking import Hit, HitSignal
 
 __all__ = [
     "FINAL_STATES",
@@ -26,6 +27,8 @@ __all__ = [
     "ConnectionKind",
     "Delivery",
     "DeliveryState",
+    "Hit",
+    "HitSignal",
     "Link",
     "Machine",
     "Message",
