@@ -8,8 +8,10 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from contacts import persons
+        from messaging.tracking import engines as tracking_engines
 
         persons.register(
             persons.PersonTable("messaging_delivery", "contact_id"),
             persons.PersonTable("messaging_activity"),
         )
+        tracking_engines.register_all()

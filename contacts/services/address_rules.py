@@ -8,6 +8,7 @@ from contacts.models import AddressStatus
 
 BLOCKED_DAYS = (1, 2, 3, 90)  # for the 1st to 4th "mailbox full or inactive"; one more blacklists
 FAILURES_A_STEP = 5  # temporary failures in a row
+DOMAIN_HOURS = 24  # a domain that is missing again so much later does not come back
 FAILING_DAYS = 7  # over at least so long, that make one step of the ladder
 
 
@@ -19,6 +20,7 @@ class Signal(StrEnum):
     CONFIRMED = "confirmed"  # double opt-in
     COMPLAINED = "complained"
     NO_SUCH_ADDRESS = "no_such_address"  # hard bounce
+    NO_SUCH_DOMAIN = "no_such_domain"  # hard when it is so again a day later
     MAILBOX_FULL = "mailbox_full"  # full or inactive: steps on the ladder
     TEMPORARY = "temporary"  # other failures: a step after several in a row
     ALIVE = "alive"  # delivered, or a human opened or clicked
@@ -57,6 +59,8 @@ def next_state(state: AddressState, signal: Signal, *, at: datetime, steps: int 
             return _confirmed(state)
         case Signal.NO_SUCH_ADDRESS | Signal.BLACKLISTED:
             return _blacklisted(state)
+        case Signal.NO_SUCH_DOMAIN:
+            return _without_domain(state, at)
         case Signal.EXCLUDED:
             return _excluded(state)
         case Signal.MAILBOX_FULL:
@@ -140,3 +144,9 @@ def _failed(state: AddressState, at: datetime) -> AddressState:
     if failures >= FAILURES_A_STEP and at - since >= timedelta(days=FAILING_DAYS):
         return _stepped(state, at, 1)
     return replace(state, failures=failures, failing_since=since)
+
+
+def _without_domain(state: AddressState, at: datetime) -> AddressState:
+    if state.failing_since is not None and at - state.failing_since >= timedelta(hours=DOMAIN_HOURS):
+        return _blacklisted(state)
+    return replace(state, failures=state.failures + 1, failing_since=state.failing_since or at)

@@ -14,7 +14,7 @@ from messaging.models.deliveries import (
     Priority,
     Reason,
 )
-from messaging.models.tracking import Hit, HitSignal
+from messaging.models.tracking import Hit, HitSignal, UnsubscribeReason
 
 __all__ = [
     "FINAL_STATES",
@@ -39,4 +39,5 @@ __all__ = [
     "Reason",
     "Sender",
     "SenderState",
+    "UnsubscribeReason",
 ]

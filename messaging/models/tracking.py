@@ -47,3 +47,12 @@ class Hit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.delivery_id}"
+
+
+class UnsubscribeReason(models.TextChoices):
+    """Why a contact left, as the page asks."""
+
+    TOO_OFTEN = "too_often", _("Too many messages")
+    NOT_RELEVANT = "not_relevant", _("The messages are not relevant to me")
+    NEVER_SUBSCRIBED = "never_subscribed", _("I never subscribed")
+    OTHER = "other", _("Another reason")

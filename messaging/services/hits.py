@@ -14,6 +14,7 @@ from messaging.models import ActivityKind
 from messaging.services.activity import ActivityRow, announce, record_activity, restamp
 from messaging.tracking.agents import read_agent
 from messaging.tracking.classification import HitFacts, Rules, Sent, Verdict, classify
+from messaging.tracking.destinations import link_of
 from messaging.tracking.networks import load_networks
 
 HOLD = timedelta(minutes=10)  # how long a hit may still turn out to be a machine's
@@ -28,6 +29,7 @@ WITH waiting AS (
 SELECT h.id, h.at, h.kind, h.delivery_id, h.cause_month, h.link_id, h.url, h.user_agent, host(h.address), h.signals,
        h.machine, h.processed_at
 FROM messaging_hit h JOIN waiting USING (delivery_id)
+WHERE h.processed_at IS NULL OR h.at >= %(since)s
 ORDER BY h.delivery_id, h.at, h.id
 """
 DELIVERIES = """
@@ -95,7 +97,7 @@ def process_hits(*, now: datetime, limit: int = BATCH) -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LANE])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(CLAIM, {"limit": limit})
+        cursor.execute(CLAIM, {"limit": limit, "since": now - HOLD})
         hits = [_Stored(*row) for row in cursor.fetchall()]
         if not hits:
             return 0
@@ -158,7 +160,8 @@ def _activity(hit: _Stored, delivery: _Delivery, verdict: Verdict) -> ActivityRo
     return ActivityRow(
         id=hit.id, at=hit.at, delivery_id=delivery.id, cause_month=hit.cause_month, cause_kind=delivery.cause_kind,
         cause_id=delivery.cause_id, person_id=delivery.contact_id, message_id=delivery.message_id,
-        channel=delivery.channel, kind=KINDS[hit.kind], machine=str(verdict.machine), link_id=hit.link_id, url=hit.url,
+        channel=delivery.channel, kind=KINDS[hit.kind], machine=str(verdict.machine),
+        link_id=None if hit.link_id is None else link_of(hit.link_id), url=hit.url,
         details=details,
     )  # fmt: skip
 

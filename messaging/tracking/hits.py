@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from ipaddress import ip_address
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -75,7 +76,7 @@ def read_address(forwarded: str, peer: str | None) -> str | None:
 
 def store_hits(hits: Sequence[NewHit]) -> None:
     """Append hits in one statement, and wake the engine after the commit."""
-    columns = [
+    columns: list[list[Any]] = [
         [hit.at for hit in hits], [hit.kind for hit in hits], [hit.delivery_id for hit in hits],
         [hit.cause_month for hit in hits], [hit.link_id for hit in hits], [hit.url for hit in hits],
         [hit.user_agent for hit in hits], [hit.address for hit in hits], [hit.signals for hit in hits],

@@ -128,6 +128,12 @@ def test_temporary_failures_step_only_after_five_in_a_row_over_a_week() -> None:
     )
 
 
+def test_a_domain_that_is_missing_twice_a_day_apart_blacklists() -> None:
+    assert after(*[Signal.NO_SUCH_DOMAIN] * 3, apart=timedelta(hours=11)).status == "active"
+    assert after(*[Signal.NO_SUCH_DOMAIN] * 2, apart=timedelta(hours=24)).status == "blacklisted"
+    assert after(Signal.NO_SUCH_DOMAIN, Signal.ALIVE, Signal.NO_SUCH_DOMAIN).status == "active"
+
+
 def test_an_opt_out_hides_but_never_forgets_the_blacklist() -> None:
     state = after(Signal.UNSUBSCRIBED, Signal.NO_SUCH_ADDRESS)
     assert (state.status, state.is_blacklisted) == ("unsubscribed", True)
