@@ -12,6 +12,7 @@ from messaging.channels.interface import Parcel
 CRLF = b"\r\n"
 ENCODED_BYTES = 45  # of text in one encoded word: 60 characters of base64, a word of at most 75
 BOUNDARY = b"=_" + secrets.token_hex(12).encode()  # quoted-printable never holds "=_"
+FORBIDDEN = {chr(code) for code in range(33)} | set("<>\x7f")
 SPECIALS = set('()<>[]:;@\\,."')
 
 
@@ -67,6 +68,8 @@ def ascii_address(address: str) -> str:
     Raises:
         ValueError: the part before the @ is not ASCII, or the domain cannot be encoded.
     """
+    if FORBIDDEN & set(address):
+        raise ValueError("the address has a blank, a bracket or a control character")
     if address.isascii():
         return address
     local, _, domain = address.rpartition("@")
