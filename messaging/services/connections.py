@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -13,6 +14,8 @@ from cdp.models import Account
 from messaging import secrets
 from messaging.channels.interface import Access, Verdict, registry
 from messaging.models import Channel, Connection, ConnectionKind, Sender, SenderState
+
+log = structlog.get_logger(__name__)
 
 FROM_SETTING = "EMAIL_URL"
 MAILBOX = "Development mailbox"
@@ -61,14 +64,29 @@ def _smtp_options(scheme: str, parts: Any, query: Mapping[str, str], user: str) 
 
 def ensure_defaults(*, now: datetime) -> tuple[Connection, Sender]:
     """The default connection and sender; made when there are none, and kept to what `EMAIL_URL` says."""
+    connection = Connection.objects.filter(channel=Channel.EMAIL, is_default=True).first()
+    sender = Sender.objects.filter(is_default=True).first()
+    if connection is not None and sender is not None and _is_current(connection):
+        return connection, sender
     with transaction.atomic():
-        Account.objects.select_for_update().get(pk=1)
-        connection = _default_connection(now)
+        Account.objects.select_for_update().get(pk=1)  # one at a time
+        connection = _default_connection()
         sender = Sender.objects.filter(is_default=True).first()
         if sender is None:
             sender = Sender.objects.order_by("pk").first() or _first_sender()
-            Sender.objects.filter(pk=sender.pk).update(is_default=True)
+            make_default_sender(sender)
+    log.info("defaults_made", connection=connection.name, sender=sender.address, at=now.isoformat())
     return connection, sender
+
+
+def _is_current(connection: Connection) -> bool:
+    """Whether nothing follows from `EMAIL_URL`: there is none, it is this connection, or somebody chose another."""
+    if not settings.EMAIL_URL:
+        return True
+    if connection.name != FROM_SETTING:
+        return connection.kind != ConnectionKind.FILE
+    kind, options, secret = read_email_url(settings.EMAIL_URL)
+    return (connection.kind, connection.options) == (kind, options) and _holds(connection, secret)
 
 
 def _first_sender() -> Sender:
@@ -78,7 +96,7 @@ def _first_sender() -> Sender:
     )
 
 
-def _default_connection(now: datetime) -> Connection:
+def _default_connection() -> Connection:
     current = Connection.objects.filter(channel=Channel.EMAIL, is_default=True).first()
     url = settings.EMAIL_URL
     if not url:
