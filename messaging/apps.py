@@ -8,10 +8,18 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from contacts import persons
+        from messaging import engines
+        from messaging.channels import interface
+        from messaging.channels.email.mailbox import MailboxAdapter
+        from messaging.channels.email.providers import ProviderAdapter
+        from messaging.channels.email.smtp import SmtpAdapter
         from messaging.tracking import engines as tracking_engines
 
         persons.register(
             persons.PersonTable("messaging_delivery", "contact_id"),
             persons.PersonTable("messaging_activity"),
         )
+        for adapter in (SmtpAdapter(), ProviderAdapter(), MailboxAdapter()):
+            interface.register(adapter)
+        engines.register_all()
         tracking_engines.register_all()

@@ -20,7 +20,7 @@ class Category(models.TextChoices):
     MESSAGE = "message", _("Message refused")
     BLOCKED = "blocked", _("Blocked for reputation")
     POLICY = "policy", _("Refused by the recipient's policy")
-    UNKNOWN = "unknown", _("Not recognised")
+    UNRECOGNISED = "unrecognised", _("Not recognised")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,5 @@ EFFECTS: dict[str, Effect] = {
     Category.MESSAGE: Effect("message"),
     Category.BLOCKED: Effect("block"),
     Category.POLICY: Effect("soft", Signal.MAILBOX_FULL, steps=2),
-    Category.UNKNOWN: Effect("soft", Signal.TEMPORARY),
+    Category.UNRECOGNISED: Effect("soft", Signal.TEMPORARY),
 }

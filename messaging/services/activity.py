@@ -16,8 +16,8 @@ from psycopg.types.json import Jsonb
 from cdp.hooks import MessageActivity, message_activity
 from cdp.sql import load
 from contacts.services.addresses import apply_signals
-from messaging.models import ActivityKind
-from messaging.services.feedback import signals_of
+from messaging.models import ActivityKind, Reason
+from messaging.services.feedback import signals_of, with_category
 
 # Kinds that fill a time of the delivery, and the lower ones they imply.
 STAMPS: dict[str, tuple[str, ...]] = {
@@ -90,12 +90,13 @@ def record_activity(rows: Sequence[ActivityRow], *, now: datetime) -> int:
     """
     if not rows:
         return 0
+    rows = [with_category(row) for row in rows]
     with connection.cursor() as cursor:
         new = _unseen(cursor, rows, now)
         if not new:
             return 0
         _insert(cursor, new)
-        _stamp(cursor, [row for row in new if not row.machine and row.kind in STAMPS])
+        _stamp(cursor, [row for row in new if not row.machine and row.kind in STAMPS and _is_known(row)])
         signals = signals_of(cursor, new)
     if signals:
         apply_signals(signals, now=now)
@@ -122,6 +123,11 @@ def restamp(cursor: Any, deliveries: Sequence[tuple[int, date]]) -> None:
     columns = _columns_of(deliveries)
     cursor.execute(LOCK, columns)
     cursor.execute(load("messaging", "restamp_deliveries"), columns)
+
+
+def _is_known(row: ActivityRow) -> bool:
+    """False for an outcome that nobody knows: the delivery's state says so, and waits for whatever is heard later."""
+    return row.kind != ActivityKind.ERROR or row.reason != Reason.UNKNOWN
 
 
 def _unseen(cursor: Any, rows: Sequence[ActivityRow], now: datetime) -> list[ActivityRow]:

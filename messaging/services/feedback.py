@@ -1,12 +1,14 @@
 """What activity teaches about addresses: every door that records activity passes here, so none can forget it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from contacts.services.address_rules import Signal
 from contacts.services.addresses import AddressSignal
 from messaging.bounces.categories import EFFECTS, Category
-from messaging.models import ActivityKind, UnsubscribeReason
+from messaging.bounces.replies import classify, code_of, enhanced_of
+from messaging.models import ActivityKind, Reason, UnsubscribeReason
 
 if TYPE_CHECKING:
     from messaging.services.activity import ActivityRow
@@ -18,6 +20,15 @@ SELECT d.id, d.endpoint FROM messaging_delivery d
 JOIN unnest(%s::bigint[], %s::date[]) AS w (id, month) ON d.id = w.id AND d.cause_month = w.month
 """
 KEPT = ("network", "agent", "way", "provider", "code", "status")  # details that the address' history keeps
+
+
+def with_category(row: "ActivityRow") -> "ActivityRow":
+    """A refusal in the provider's words gets its category of failure for a reason."""
+    if row.kind != ActivityKind.ERROR or row.reason != Reason.PROVIDER:
+        return row
+    words = str(row.details.get("text", ""))
+    category = classify(code_of(row.details.get("code")), enhanced_of(words), words)
+    return replace(row, reason=str(category), details=row.details | {"by": Reason.PROVIDER.value})
 
 
 def signals_of(cursor: Any, rows: Sequence["ActivityRow"]) -> list[AddressSignal]:

@@ -8,10 +8,11 @@ UPDATE messaging_delivery d SET
     unsubscribed_at = least(d.unsubscribed_at, u.unsubscribed_at),
     complained_at = least(d.complained_at, u.complained_at),
     failed_at = CASE WHEN coalesce(d.opened_at, u.opened_at, d.clicked_at, u.clicked_at) IS NULL
-                     THEN least(d.failed_at, u.failed_at) END,
+                     THEN least(nullif(d.failed_at, CASE WHEN d.state = 'unknown' THEN d.failed_at END), u.failed_at) END,
     delivered_at = CASE WHEN coalesce(d.opened_at, u.opened_at, d.clicked_at, u.clicked_at) IS NULL
-                             AND coalesce(d.failed_at, u.failed_at) IS NOT NULL
+                             AND (u.failed_at IS NOT NULL OR (d.failed_at IS NOT NULL AND d.state <> 'unknown'))
                         THEN NULL ELSE least(d.delivered_at, u.delivered_at) END,
+    reason = CASE WHEN d.state = 'unknown' THEN '' ELSE d.reason END,
     state = CASE WHEN d.state = 'unknown' THEN 'sent' ELSE d.state END,
     sent_at = CASE WHEN d.state = 'unknown' THEN coalesce(d.sent_at, d.handed_at) ELSE d.sent_at END
 FROM unnest(%s::bigint[], %s::date[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],

@@ -162,7 +162,7 @@ def test_ranks_hold_in_any_order(signals: list[str], left: dict[str, float]) -> 
         for signal in order:
             kind, _, seconds = signal.partition(":")
             record_activity(
-                [activity(row, kind, float(seconds), reason="unknown" * (kind == "error"))], now=NOW
+                [activity(row, kind, float(seconds), reason="unrecognised" * (kind == "error"))], now=NOW
             )
         assert times(row) == left
 

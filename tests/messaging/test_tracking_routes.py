@@ -68,7 +68,8 @@ def test_it_works() -> None:
     )
     assert (opened[0], opened[1]["content-type"], opened[2]) == (200, "image/gif", GIF)
     assert (clicked[0], clicked[1]["location"]) == (302, links[0].url)
-    assert "no-store" in opened[1]["cache-control"] and "no-store" in clicked[1]["cache-control"]
+    assert "no-store" in opened[1]["cache-control"]
+    assert "no-store" in clicked[1]["cache-control"]
     hits = {hit.kind: hit for hit in Hit.objects.all()}
     assert (hits["c"].link_id, hits["c"].url, hits["c"].address) == (links[0].pk, links[0].url, "203.0.113.5")
     assert (hits["o"].delivery_id, hits["o"].user_agent, hits["o"].signals) == (row.pk, CHROME, 0)
@@ -77,8 +78,7 @@ def test_it_works() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_root_application_serves_them_in_every_role() -> None:
     async def root() -> Any:
-        found = await call(application, "/c/abc")
-        return found
+        return await call(application, "/c/abc")
 
     assert asyncio.run(root())[0] == 404
 

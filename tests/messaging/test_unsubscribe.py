@@ -9,7 +9,7 @@ from contacts.services.subscriptions import subscribe_to, subscribed_categories
 from messaging.models import Activity, Hit
 from messaging.services.hits import process_hits
 from messaging.tracking import views
-from messaging.tracking.tokens import click_url, make_token, open_url, unsubscribe_url, TokenKind
+from messaging.tracking.tokens import TokenKind, click_url, make_token, open_url, unsubscribe_url
 from tests.messaging.sent import CHROME, MONTH, NOW, sent
 
 pytestmark = pytest.mark.django_db
