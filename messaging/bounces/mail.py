@@ -1,7 +1,6 @@
 """Reads mail that comes back: delivery status notifications, complaint reports, automatic replies. Pure.
 
-Standards: RFC 3464 and 6533 (delivery status), RFC 5965 (complaints), RFC 3834 (automatic replies), RFC 2369 (unsubscribing
-by mail). Whose delivery it is about is told by a signed token: in the envelope address (VERP), or in the header `X-Send-Id`
+Standards: RFC 3464 and 6533 (delivery status), RFC 5965 (complaints), RFC 3834 (automatic replies). Whose delivery it is about is told by a signed token: in the envelope address (VERP), or in the header `X-Send-Id`
 of the returned original; else by the original's Message-ID together with the recipient.
 """
 
@@ -40,7 +39,6 @@ class NoticeKind(StrEnum):
     DELAYED = "delayed"  # noted, no failure
     DELIVERED = "delivered"
     COMPLAINT = "complaint"
-    UNSUBSCRIBE = "unsubscribe"  # mail to the address of List-Unsubscribe
     AUTO_REPLY = "auto_reply"
     OTHER = "other"
 
@@ -83,8 +81,6 @@ def read_mail(raw: bytes, *, envelope_to: str = "") -> Notice:
     found = _known_forms(mail)
     if _looks_like_bounce(mail) or any(found):
         return _plain_bounce(mail, token, message_id, *found)
-    if token is not None and token.kind is TokenKind.UNSUBSCRIBE:
-        return Notice(NoticeKind.UNSUBSCRIBE, token, message_id)
     return Notice(NoticeKind.OTHER, token, message_id)
 
 

@@ -14,6 +14,14 @@ from messaging.models.deliveries import (
     Priority,
     Reason,
 )
+from messaging.models.feedback import (
+    BounceMailbox,
+    InboundNotice,
+    MailboxProtocol,
+    MailboxTls,
+    NoticeSource,
+    NoticeState,
+)
 from messaging.models.tracking import Hit, HitSignal, UnsubscribeReason
 
 __all__ = [
@@ -21,6 +29,7 @@ __all__ = [
     "Activity",
     "ActivityKey",
     "ActivityKind",
+    "BounceMailbox",
     "CauseKind",
     "Channel",
     "Connection",
@@ -29,11 +38,16 @@ __all__ = [
     "DeliveryState",
     "Hit",
     "HitSignal",
+    "InboundNotice",
     "Link",
     "Machine",
+    "MailboxProtocol",
+    "MailboxTls",
     "Message",
     "MessageRevision",
     "MessageState",
+    "NoticeSource",
+    "NoticeState",
     "Priority",
     "RateBucket",
     "Reason",

@@ -56,7 +56,7 @@ def read_hit(
         signals |= HitSignal.NO_LANGUAGE
     return NewHit(
         at=now, kind=token.kind.value, delivery_id=token.delivery_id, cause_month=token.cause_month,
-        link_id=token.link_id, url=url, user_agent=_storable(headers.get("user-agent", ""))[:LONGEST_AGENT],
+        link_id=token.link_id, url=url, user_agent=storable(headers.get("user-agent", ""))[:LONGEST_AGENT],
         address=read_address(headers.get("x-forwarded-for", ""), address), signals=signals,
     )  # fmt: skip
 
@@ -93,6 +93,6 @@ def _parsed(text: str | None) -> str | None:
         return None
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Without what PostgreSQL cannot hold: NUL and lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from messaging.models import UnsubscribeReason
 from messaging.services.hits import truncated
+from messaging.services.notices import keep_webhook
 from messaging.services.unsubscribing import (
     Act,
     choose,
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 LONGEST_COMMENT = 1_000
 LONGEST_AGENT = 200
+LARGEST_WEBHOOK = 10_000_000
 READING = ("GET", "HEAD")
 
 
@@ -85,6 +87,24 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     except (DatabaseError, InterfaceError) as error:
         log.error("unsubscribe_database_away", error=type(error).__name__)
         return sealed(render(request, "messaging/public/unavailable.html", status=503))
+
+
+@csrf_exempt
+def webhook(request: HttpRequest, connection_id: int, secret: str) -> HttpResponse:
+    """A provider tells what became of mail: stored as it came, answered at once, worked by an engine."""
+    if request.method == "HEAD":
+        return HttpResponse()  # some providers look whether the address exists
+    if request.method != "POST":
+        return HttpResponseNotAllowed(("POST", "HEAD"))
+    body = request.body
+    if len(body) > LARGEST_WEBHOOK:
+        return HttpResponse(status=413)
+    try:
+        known = keep_webhook(connection_id, secret, body, headers_of(request), now=datetime.now(UTC))
+    except (DatabaseError, InterfaceError) as error:
+        log.error("webhook_database_away", error=type(error).__name__)
+        return HttpResponse(status=503)
+    return HttpResponse(status=200 if known else 404)
 
 
 def one_click(request: HttpRequest, token: Token | None, now: datetime) -> HttpResponse:
