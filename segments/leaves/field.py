@@ -117,8 +117,8 @@ class FieldLeaf(Leaf):
         if isinstance(value, dict):
             raise members.fail("value", "must be a value or a list of values")
         is_set = isinstance(value, list) and cmp not in ("between", "not_between")
-        members.keep("value", _sorted(value) if is_set else value)
-        return cls(field, cmp, value, is_exact=is_exact)
+        kept = members.keep("value", _sorted(value) if is_set else value)
+        return cls(field, cmp, kept, is_exact=is_exact)
 
     def check(self, catalogue: Catalogue) -> None:
         self._positive(Scope(datetime(2026, 1, 1, tzinfo=catalogue.zone), catalogue))

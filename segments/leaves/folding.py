@@ -44,20 +44,20 @@ CREATE FUNCTION segments_fold_wide(text) RETURNS text LANGUAGE sql IMMUTABLE PAR
 SELECT [wide]
 $body$;
 CREATE FUNCTION segments_fold(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
-SELECT CASE WHEN octet_length($1) = char_length($1) THEN lower(btrim($1, E' \t\n\r\f\v\x1c\x1d\x1e\x1f') COLLATE "C")
+SELECT CASE WHEN octet_length($1) = char_length($1) THEN lower(btrim($1, E' \t\n\r\f\x0b\x1c\x1d\x1e\x1f') COLLATE "C")
             ELSE segments_fold_wide($1) COLLATE "C" END
 $body$;
 -- A scalar of JSON as text: numbers by their shortest form, lists and objects as nothing, blank as nothing.
 CREATE FUNCTION segments_scalar(jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
 SELECT nullif(CASE jsonb_typeof($1)
-    WHEN 'string' THEN btrim($1 #>> '{}', E' \t\n\r\f\v\x1c\x1d\x1e\x1f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')
+    WHEN 'string' THEN btrim($1 #>> '{}', E' \t\n\r\f\x0b\x1c\x1d\x1e\x1f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')
     WHEN 'number' THEN trim_scale($1::numeric)::text
     WHEN 'boolean' THEN $1::text END, '')
 $body$;
 CREATE FUNCTION segments_text(jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
 SELECT CASE jsonb_typeof($1)
     WHEN 'string' THEN CASE WHEN octet_length($1 #>> '{}') = char_length($1 #>> '{}')
-        THEN lower(btrim($1 #>> '{}', E' \t\n\r\f\v\x1c\x1d\x1e\x1f') COLLATE "C")
+        THEN lower(btrim($1 #>> '{}', E' \t\n\r\f\x0b\x1c\x1d\x1e\x1f') COLLATE "C")
         ELSE segments_fold_wide($1 #>> '{}') COLLATE "C" END
     WHEN 'number' THEN lower(trim_scale($1::numeric)::text COLLATE "C")
     WHEN 'boolean' THEN lower($1::text COLLATE "C") END
