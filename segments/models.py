@@ -21,7 +21,9 @@ class Segment(models.Model):
 
     name = models.CharField(_("name"), max_length=255, unique=True)
     purpose = models.CharField(_("purpose"), max_length=255, blank=True, default="")
-    state = models.CharField(_("state"), max_length=8, choices=SegmentState.choices, default=SegmentState.ACTIVE)
+    state = models.CharField(
+        _("state"), max_length=8, choices=SegmentState.choices, default=SegmentState.ACTIVE
+    )
     reason = models.TextField(_("reason"), blank=True, default="")
     definition = models.JSONField(_("definition"))
     fingerprint = models.CharField(max_length=64, editable=False)
@@ -185,7 +187,9 @@ class Build(models.Model):
     reason = models.CharField(max_length=10, choices=ChangeReason.choices, default=ChangeReason.DEFINITION)
     is_muted = models.BooleanField(default=False)
     is_checking = models.BooleanField(default=False, help_text="a nightly build: differences are a defect")
-    does_announce = models.BooleanField(default=False, help_text="a first build announces its members as entering")
+    does_announce = models.BooleanField(
+        default=False, help_text="a first build announces its members as entering"
+    )
     requested_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     owner = models.TextField(default="", blank=True)

@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,171 +14,330 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Segment',
+            name="Segment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, unique=True, verbose_name='name')),
-                ('purpose', models.CharField(blank=True, default='', max_length=255, verbose_name='purpose')),
-                ('state', models.CharField(choices=[('active', 'Active'), ('broken', 'Broken'), ('archived', 'Archived')], default='active', max_length=8, verbose_name='state')),
-                ('reason', models.TextField(blank=True, default='', verbose_name='reason')),
-                ('definition', models.JSONField(verbose_name='definition')),
-                ('fingerprint', models.CharField(editable=False, max_length=64)),
-                ('built_fingerprint', models.CharField(blank=True, default='', editable=False, max_length=64)),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='version')),
-                ('is_live', models.BooleanField(default=True, help_text='Off: counted anew each night only.', verbose_name='kept up to date')),
-                ('size', models.BigIntegerField(default=0, editable=False, verbose_name='contacts')),
-                ('built_at', models.DateTimeField(editable=False, null=True, verbose_name='built')),
-                ('changed_at', models.DateTimeField(editable=False, null=True, verbose_name='members changed')),
-                ('created_at', models.DateTimeField(editable=False, verbose_name='created')),
-                ('updated_at', models.DateTimeField(editable=False, verbose_name='changed')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, unique=True, verbose_name="name")),
+                ("purpose", models.CharField(blank=True, default="", max_length=255, verbose_name="purpose")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("broken", "Broken"), ("archived", "Archived")],
+                        default="active",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, default="", verbose_name="reason")),
+                ("definition", models.JSONField(verbose_name="definition")),
+                ("fingerprint", models.CharField(editable=False, max_length=64)),
+                (
+                    "built_fingerprint",
+                    models.CharField(blank=True, default="", editable=False, max_length=64),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="version")),
+                (
+                    "is_live",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Off: counted anew each night only.",
+                        verbose_name="kept up to date",
+                    ),
+                ),
+                ("size", models.BigIntegerField(default=0, editable=False, verbose_name="contacts")),
+                ("built_at", models.DateTimeField(editable=False, null=True, verbose_name="built")),
+                (
+                    "changed_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="members changed"),
+                ),
+                ("created_at", models.DateTimeField(editable=False, verbose_name="created")),
+                ("updated_at", models.DateTimeField(editable=False, verbose_name="changed")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'dynamic segment',
-                'verbose_name_plural': 'dynamic segments',
+                "verbose_name": "dynamic segment",
+                "verbose_name_plural": "dynamic segments",
             },
         ),
         migrations.CreateModel(
-            name='Dirty',
+            name="Dirty",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('source', models.TextField()),
-                ('person_id', models.BigIntegerField()),
-                ('is_muted', models.BooleanField(default=False)),
-                ('reason', models.CharField(choices=[('data', 'Data changed'), ('clock', 'Time passed'), ('definition', 'Definition changed'), ('rebuild', 'Built anew')], default='data', max_length=10)),
-                ('at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("source", models.TextField()),
+                ("person_id", models.BigIntegerField()),
+                ("is_muted", models.BooleanField(default=False)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("data", "Data changed"),
+                            ("clock", "Time passed"),
+                            ("definition", "Definition changed"),
+                            ("rebuild", "Built anew"),
+                        ],
+                        default="data",
+                        max_length=10,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'waiting change',
-                'verbose_name_plural': 'waiting changes',
+                "verbose_name": "waiting change",
+                "verbose_name_plural": "waiting changes",
             },
         ),
         migrations.CreateModel(
-            name='Lane',
+            name="Lane",
             fields=[
-                ('segment', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='segments.segment')),
+                (
+                    "segment",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="segments.segment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'lane',
-                'verbose_name_plural': 'lanes',
+                "verbose_name": "lane",
+                "verbose_name_plural": "lanes",
             },
         ),
         migrations.CreateModel(
-            name='Clock',
+            name="Clock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('swept_at', models.DateTimeField()),
-                ('nightly_on', models.DateField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("swept_at", models.DateTimeField()),
+                ("nightly_on", models.DateField(null=True)),
             ],
             options={
-                'verbose_name': 'clock',
-                'verbose_name_plural': 'clock',
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='segments_clock_one_row')],
+                "verbose_name": "clock",
+                "verbose_name_plural": "clock",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("pk", 1)), name="segments_clock_one_row")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Meanwhile',
+            name="Meanwhile",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('segment_id', models.BigIntegerField()),
-                ('person_id', models.BigIntegerField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("segment_id", models.BigIntegerField()),
+                ("person_id", models.BigIntegerField()),
             ],
             options={
-                'verbose_name': 'person met during a build',
-                'verbose_name_plural': 'persons met during a build',
-                'indexes': [models.Index(fields=['segment_id'], name='segments_meanwhile_segment')],
+                "verbose_name": "person met during a build",
+                "verbose_name_plural": "persons met during a build",
+                "indexes": [models.Index(fields=["segment_id"], name="segments_meanwhile_segment")],
             },
         ),
         migrations.CreateModel(
-            name='MembershipChange',
+            name="MembershipChange",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('pass_id', models.BigIntegerField()),
-                ('segment_id', models.BigIntegerField()),
-                ('person_id', models.BigIntegerField()),
-                ('is_entering', models.BooleanField()),
-                ('is_muted', models.BooleanField(default=False)),
-                ('reason', models.CharField(choices=[('data', 'Data changed'), ('clock', 'Time passed'), ('definition', 'Definition changed'), ('rebuild', 'Built anew')], max_length=10)),
-                ('at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pass_id", models.BigIntegerField()),
+                ("segment_id", models.BigIntegerField()),
+                ("person_id", models.BigIntegerField()),
+                ("is_entering", models.BooleanField()),
+                ("is_muted", models.BooleanField(default=False)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("data", "Data changed"),
+                            ("clock", "Time passed"),
+                            ("definition", "Definition changed"),
+                            ("rebuild", "Built anew"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'membership change',
-                'verbose_name_plural': 'membership changes',
-                'indexes': [models.Index(fields=['pass_id'], name='segments_change_pass'), models.Index(fields=['segment_id', 'id'], name='segments_change_segment'), models.Index(fields=['person_id', 'segment_id', 'id'], name='segments_change_person')],
+                "verbose_name": "membership change",
+                "verbose_name_plural": "membership changes",
+                "indexes": [
+                    models.Index(fields=["pass_id"], name="segments_change_pass"),
+                    models.Index(fields=["segment_id", "id"], name="segments_change_segment"),
+                    models.Index(fields=["person_id", "segment_id", "id"], name="segments_change_person"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Build',
+            name="Build",
             fields=[
-                ('segment', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='segments.segment')),
-                ('state', models.CharField(choices=[('idle', 'Idle'), ('waiting', 'Waiting'), ('running', 'Building')], default='idle', max_length=8)),
-                ('reason', models.CharField(choices=[('data', 'Data changed'), ('clock', 'Time passed'), ('definition', 'Definition changed'), ('rebuild', 'Built anew')], default='definition', max_length=10)),
-                ('is_muted', models.BooleanField(default=False)),
-                ('is_checking', models.BooleanField(default=False, help_text='a nightly build: differences are a defect')),
-                ('does_announce', models.BooleanField(default=False, help_text='a first build announces its members as entering')),
-                ('requested_at', models.DateTimeField(null=True)),
-                ('not_before', models.DateTimeField(null=True)),
-                ('owner', models.TextField(blank=True, default='')),
-                ('token', models.UUIDField(null=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('heartbeat_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('seconds', models.FloatField(default=0)),
-                ('drift', models.BigIntegerField(default=0, help_text='members the last nightly build had to put right')),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('last_error', models.TextField(blank=True, default='')),
-                ('last_error_at', models.DateTimeField(null=True)),
+                (
+                    "segment",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="segments.segment",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("idle", "Idle"), ("waiting", "Waiting"), ("running", "Building")],
+                        default="idle",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("data", "Data changed"),
+                            ("clock", "Time passed"),
+                            ("definition", "Definition changed"),
+                            ("rebuild", "Built anew"),
+                        ],
+                        default="definition",
+                        max_length=10,
+                    ),
+                ),
+                ("is_muted", models.BooleanField(default=False)),
+                (
+                    "is_checking",
+                    models.BooleanField(default=False, help_text="a nightly build: differences are a defect"),
+                ),
+                (
+                    "does_announce",
+                    models.BooleanField(
+                        default=False, help_text="a first build announces its members as entering"
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(null=True)),
+                ("not_before", models.DateTimeField(null=True)),
+                ("owner", models.TextField(blank=True, default="")),
+                ("token", models.UUIDField(null=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("seconds", models.FloatField(default=0)),
+                (
+                    "drift",
+                    models.BigIntegerField(
+                        default=0, help_text="members the last nightly build had to put right"
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("last_error", models.TextField(blank=True, default="")),
+                ("last_error_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'build',
-                'verbose_name_plural': 'builds',
-                'indexes': [models.Index(condition=models.Q(('state', 'idle'), _negated=True), fields=['requested_at'], name='segments_build_waiting')],
+                "verbose_name": "build",
+                "verbose_name_plural": "builds",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "idle"), _negated=True),
+                        fields=["requested_at"],
+                        name="segments_build_waiting",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SegmentChunk',
+            name="SegmentChunk",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('chunk', models.BigIntegerField()),
-                ('bits', models.BinaryField()),
-                ('count', models.PositiveIntegerField()),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='segments.segment')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("chunk", models.BigIntegerField()),
+                ("bits", models.BinaryField()),
+                ("count", models.PositiveIntegerField()),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="segments.segment"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'chunk of members',
-                'verbose_name_plural': 'chunks of members',
-                'constraints': [models.UniqueConstraint(fields=('segment', 'chunk'), name='segments_chunk_once')],
+                "verbose_name": "chunk of members",
+                "verbose_name_plural": "chunks of members",
+                "constraints": [
+                    models.UniqueConstraint(fields=("segment", "chunk"), name="segments_chunk_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SegmentSource',
+            name="SegmentSource",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.TextField()),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='sources', to='segments.segment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("source", models.TextField()),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sources",
+                        to="segments.segment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'source',
-                'verbose_name_plural': 'sources',
-                'indexes': [models.Index(fields=['source'], name='segments_source')],
-                'constraints': [models.UniqueConstraint(fields=('segment', 'source'), name='segments_source_once')],
+                "verbose_name": "source",
+                "verbose_name_plural": "sources",
+                "indexes": [models.Index(fields=["source"], name="segments_source")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("segment", "source"), name="segments_source_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SegmentVersion',
+            name="SegmentVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(verbose_name='version')),
-                ('definition', models.JSONField(verbose_name='definition')),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('author', models.TextField(blank=True, default='', verbose_name='author')),
-                ('saved_at', models.DateTimeField(verbose_name='saved')),
-                ('segment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='segments.segment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="version")),
+                ("definition", models.JSONField(verbose_name="definition")),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("author", models.TextField(blank=True, default="", verbose_name="author")),
+                ("saved_at", models.DateTimeField(verbose_name="saved")),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="segments.segment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'version',
-                'verbose_name_plural': 'versions',
-                'constraints': [models.UniqueConstraint(fields=('segment', 'number'), name='segments_version_once')],
+                "verbose_name": "version",
+                "verbose_name_plural": "versions",
+                "constraints": [
+                    models.UniqueConstraint(fields=("segment", "number"), name="segments_version_once")
+                ],
             },
         ),
     ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MOST_CONDITIONS = 100
 DEEPEST = 5
 
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One leaf. `form` is its canonical JSON without `not` and `label`: equal conditions have equal forms."""
@@ -67,7 +68,9 @@ class Definition:
             text = f"must hold at most {MOST_CONDITIONS} conditions, not {count}"
             raise RuleError("", "too_many_conditions", text)
         if self.exclude is not None and (self.exclude.op != "or" or self.exclude.is_negated):
-            raise RuleError("/exclude/op", "bad_value", "must be or, without not: any match there takes a contact out")
+            raise RuleError(
+                "/exclude/op", "bad_value", "must be or, without not: any match there takes a contact out"
+            )
         for name, group in (("include", self.include), ("exclude", self.exclude)):
             if group is not None and depth(group) > DEEPEST:
                 raise RuleError(f"/{name}", "too_deep", f"must be nested at most {DEEPEST} levels")
@@ -99,6 +102,21 @@ def walk(node: Group | Condition) -> Iterator[Condition]:
     else:
         for item in node.items:
             yield from walk(item)
+
+
+def located(definition: Definition) -> Iterator[tuple[str, Condition]]:
+    """Every condition with its JSON pointer."""
+    for name, group in (("/include", definition.include), ("/exclude", definition.exclude)):
+        if group is not None:
+            yield from _located(group, name)
+
+
+def _located(node: Group | Condition, path: str) -> Iterator[tuple[str, Condition]]:
+    if isinstance(node, Condition):
+        yield path, node
+        return
+    for place, item in enumerate(node.items):
+        yield from _located(item, f"{path}/items/{place}")
 
 
 def depth(node: Group | Condition) -> int:

@@ -115,7 +115,9 @@ class Pass:
             found = stored_members(number, among=self.scope.among) & self.universe
         else:
             if number in self._inside or len(self._inside) >= DEEPEST_REFERENCE:
-                raise BrokenReference("segment_cycle", f"the segment {info.name} refers to itself or too deep")
+                raise BrokenReference(
+                    "segment_cycle", f"the segment {info.name} refers to itself or too deep"
+                )
             self._inside.append(number)
             try:
                 found = self.evaluate(read_definition(info.definition))
@@ -157,7 +159,8 @@ class Pass:
 
     def _fetch_together(self, queries: Sequence[Query]) -> None:
         text = " UNION ALL ".join(
-            f"SELECT {place} AS k, person_id FROM ({query.sql}) q{place}" for place, query in enumerate(queries)
+            f"SELECT {place} AS k, person_id FROM ({query.sql}) q{place}"
+            for place, query in enumerate(queries)
         )
         params = [param for query in queries for param in query.params]
         rows: dict[int, list[tuple[int, Any]]] = {place: [] for place in range(len(queries))}

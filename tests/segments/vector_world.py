@@ -64,7 +64,9 @@ def make_world() -> None:
     for key in ("product_viewed", "added_to_cart", "purchase", "app_open"):
         event_type(key)
     for place, row in enumerate(DATA["events"]):
-        add_event(row["contact"], row["type"], datetime.fromisoformat(row["occurred"]), row["params"], seq=place)
+        add_event(
+            row["contact"], row["type"], datetime.fromisoformat(row["occurred"]), row["params"], seq=place
+        )
 
 
 def _make_contact(row: dict[str, Any], fields: dict[str, int]) -> None:
