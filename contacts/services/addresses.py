@@ -39,9 +39,10 @@ SELECT * FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::bigint[], %s
                      %s::text[], %s::text[], %s::text[], %s::jsonb[])
 """
 HOLDERS = """
-SELECT id, 'email' FROM contacts_contact WHERE email_norm = ANY(%s) AND state = 'active'
-UNION ALL SELECT id, 'phone' FROM contacts_contact WHERE phone = ANY(%s) AND state = 'active'
-ORDER BY 1
+WITH w AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS w (kind, value))
+SELECT c.id, 'address.email' FROM w JOIN contacts_contact c ON c.email_norm = w.value WHERE w.kind = 'email'
+UNION SELECT c.id, 'address.phone' FROM w JOIN contacts_contact c ON c.phone = w.value WHERE w.kind = 'phone'
+UNION SELECT c.id, 'address.key' FROM w JOIN contacts_contact c ON c.contact_key = w.value WHERE w.kind = 'key'
 """
 ENDED = """
 SELECT kind, value FROM contacts_address WHERE status = 'blocked' AND blocked_until <= %s ORDER BY kind, value LIMIT %s
@@ -83,8 +84,7 @@ def apply_signals(signals: Sequence[AddressSignal], *, now: datetime) -> dict[tu
     """Apply signals in the order of their times; returns the new status of each address whose status changed.
 
     Addresses that do not exist are passed over; signals that change nothing leave no trace, so a repeat is harmless. The
-    change is announced for every contact that holds the address (`contacts_changed`, column `email_status` or
-    `phone_status`). Four statements, whatever the number.
+    change is announced for every contact that holds the address (`announce_holders`). Four statements, whatever the number.
     """
     wanted: dict[tuple[str, str], bool] = defaultdict(bool)
     for signal in signals:
@@ -110,8 +110,27 @@ def apply_signals(signals: Sequence[AddressSignal], *, now: datetime) -> dict[tu
             key: row.state.status for key, row in changed.items() if row.state.status != row.before.status
         }
         if moved:
-            _announce(cursor, list(moved), now)
+            announce_holders(list(moved), now=now)
     return moved
+
+
+def announce_holders(addresses: Sequence[tuple[str, str]], *, now: datetime) -> None:
+    """Tell that the state of addresses, as (kind, value), changed: `contacts_changed` for everybody who has one.
+
+    The word is `address.email`, `address.phone` or `address.key`. Whoever writes a status calls this in its transaction.
+    """
+    if not addresses or not contacts_changed.is_connected:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDERS, [[kind for kind, _ in addresses], [value for _, value in addresses]])
+        words: dict[int, set[str]] = {}
+        for contact_id, word in cursor.fetchall():
+            words.setdefault(contact_id, set()).add(word)
+    if words:
+        changes = [frozenset(found) for found in words.values()]
+        contacts_changed.send(
+            ContactsChanged(ids=list(words), results=["updated"] * len(words), changes=changes, now=now)
+        )
 
 
 def end_blocks(*, now: datetime, limit: int = 5_000) -> int:
@@ -184,17 +203,3 @@ def _keep_history(cursor: Any, history: Sequence[tuple[AddressSignal, str, str]]
         [s.reason for s in signals], [s.comment for s in signals], [s.actor for s in signals],
         [Jsonb(s.details) for s in signals],
     ])  # fmt: skip
-
-
-def _announce(cursor: Any, addresses: Sequence[tuple[str, str]], now: datetime) -> None:
-    cursor.execute(HOLDERS, [[v for kind, v in addresses if kind == wanted] for wanted in ("email", "phone")])
-    holders = cursor.fetchall()
-    if holders:
-        contacts_changed.send(
-            ContactsChanged(
-                ids=[contact_id for contact_id, _ in holders],
-                results=["updated"] * len(holders),
-                changes=[frozenset({f"{kind}_status"}) for _, kind in holders],
-                now=now,
-            )
-        )

@@ -65,7 +65,7 @@ def test_it_works() -> None:
         "unsubscribed", "active", "unsubscribed", "really", outcome.contact_id,
     )  # fmt: skip
     assert [(batch.ids, batch.changes) for batch in told] == [
-        ([outcome.contact_id], [frozenset({"email_status"})])
+        ([outcome.contact_id], [frozenset({"address.email"})])
     ]
 
 
