@@ -7,13 +7,16 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messages")
 
     def ready(self) -> None:
+        from cdp.hooks import message_activity
         from contacts import persons
         from messaging import engines
         from messaging.channels import interface
         from messaging.channels.email.mailbox import MailboxAdapter
         from messaging.channels.email.providers import ProviderAdapter
         from messaging.channels.email.smtp import SmtpAdapter
+        from messaging.leaves import MessageLeaf, on_message_activity
         from messaging.tracking import engines as tracking_engines
+        from segments.leaves.registry import register_leaf
 
         persons.register(
             persons.PersonTable("messaging_delivery", "contact_id"),
@@ -23,3 +26,5 @@ class MessagingConfig(AppConfig):
             interface.register(adapter)
         engines.register_all()
         tracking_engines.register_all()
+        register_leaf(MessageLeaf)
+        message_activity.connect(on_message_activity)

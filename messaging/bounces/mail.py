@@ -1,7 +1,8 @@
 """Reads mail that comes back: delivery status notifications, complaint reports, automatic replies. Pure.
 
-Standards: RFC 3464 and 6533 (delivery status), RFC 5965 (complaints), RFC 3834 (automatic replies). Whose delivery it is about is told by a signed token: in the envelope address (VERP), or in the header `X-Send-Id`
-of the returned original; else by the original's Message-ID together with the recipient.
+Standards: RFC 3464 and 6533 (delivery status), RFC 5965 (complaints), RFC 3834 (automatic replies). Whose delivery it is
+about is told by a signed token: in the envelope address (VERP), or in the header `X-Send-Id` of the returned original; else
+by the original's Message-ID together with the recipient.
 """
 
 import re

@@ -22,6 +22,7 @@ from messaging.models.feedback import (
     NoticeSource,
     NoticeState,
 )
+from messaging.models.reports import MessageReport, ReportMark, SubjectKind
 from messaging.models.tracking import Hit, HitSignal, UnsubscribeReason
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "MailboxProtocol",
     "MailboxTls",
     "Message",
+    "MessageReport",
     "MessageRevision",
     "MessageState",
     "NoticeSource",
@@ -51,7 +53,9 @@ __all__ = [
     "Priority",
     "RateBucket",
     "Reason",
+    "ReportMark",
     "Sender",
     "SenderState",
+    "SubjectKind",
     "UnsubscribeReason",
 ]

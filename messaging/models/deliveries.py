@@ -181,6 +181,7 @@ class Activity(models.Model):
     reason = models.TextField(default="")
     details = models.JSONField(default=dict)
     source_key = models.TextField(default="")
+    is_test = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "messaging_activity"

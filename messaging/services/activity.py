@@ -17,6 +17,7 @@ from cdp.hooks import MessageActivity, message_activity
 from cdp.sql import load
 from contacts.services.addresses import apply_signals
 from messaging.models import ActivityKind, Reason
+from messaging.reports.keeping import mark_subjects
 from messaging.services.feedback import signals_of, with_category
 
 # Kinds that fill a time of the delivery, and the lower ones they imply.
@@ -38,9 +39,11 @@ RETURNING delivery_id, source_key
 """
 INSERT = """
 INSERT INTO messaging_activity (id, at, person_id, delivery_id, cause_month, cause_kind, cause_id, message_id, channel,
-                                kind, machine, link_id, url, reason, details, source_key)
+                                kind, machine, link_id, url, reason, details, source_key, is_test)
 SELECT coalesce(id, nextval('messaging_activity_id_seq')), at, person_id, delivery_id, cause_month, cause_kind, cause_id,
-       message_id, channel, kind, machine, link_id, url, reason, details, source_key
+       message_id, channel, kind, machine, link_id, url, reason, details, source_key,
+       coalesce((SELECT d.is_test FROM messaging_delivery d WHERE d.id = u.delivery_id AND d.cause_month = u.cause_month),
+                false)
 FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::date[], %s::text[], %s::bigint[],
             %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::text[])
     AS u (id, at, person_id, delivery_id, cause_month, cause_kind, cause_id, message_id, channel, kind, machine, link_id,
@@ -105,7 +108,12 @@ def record_activity(rows: Sequence[ActivityRow], *, now: datetime) -> int:
 
 
 def announce(rows: Sequence[ActivityRow], *, now: datetime) -> None:
-    """Tell segments and workflows."""
+    """Tell segments, workflows and reports."""
+    mark_subjects(
+        {("message", row.message_id) for row in rows}
+        | {("campaign", row.cause_id) for row in rows if row.cause_kind == "campaign"},
+        now=now,
+    )
     if rows and message_activity.is_connected:
         message_activity.send(
             MessageActivity(

@@ -7,7 +7,8 @@ from django.db import connection
 from django.db.models import Count, Min
 
 from cdp.engine import Engine, register
-from messaging.models import BounceMailbox, InboundNotice, NoticeState
+from messaging.models import BounceMailbox, InboundNotice, NoticeState, ReportMark
+from messaging.reports.keeping import count_marked
 from messaging.services.hits import BATCH, forget_hits, process_hits
 from messaging.services.mailboxes import poll_mailboxes
 from messaging.services.notices import process_notices
@@ -79,6 +80,20 @@ class BounceMailboxes(Engine):
         return found["count"], found["oldest"]
 
 
+class MessageReports(Engine):
+    """Counts reports whose figures changed."""
+
+    name = "message_reports"
+    group = "bulk"
+
+    def work(self, now: datetime) -> int:
+        return count_marked(now=now)
+
+    def backlog(self) -> tuple[int, datetime | None]:
+        found = ReportMark.objects.aggregate(oldest=Min("at"))
+        return ReportMark.objects.values("subject_kind", "subject_id").distinct().count(), found["oldest"]
+
+
 def register_all() -> None:
-    for engine in (MessageHits(), MessageNotices(), BounceMailboxes()):
+    for engine in (MessageHits(), MessageNotices(), BounceMailboxes(), MessageReports()):
         register(engine)

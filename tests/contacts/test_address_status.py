@@ -173,9 +173,9 @@ def test_every_holder_is_told_and_unknown_addresses_are_passed_over() -> None:
     assert [sorted(batch.ids) for batch in told] == [sorted([first.contact_id, second.contact_id])]
 
 
-def test_the_number_of_statements_does_not_grow_with_the_batch(django_assert_num_queries) -> None:
+def test_the_number_of_statements_does_not_grow_with_the_batch(django_assert_max_num_queries) -> None:
     upsert(*[someone(f"E{n}") for n in range(50)])
-    with django_assert_num_queries(6):  # with the savepoint's two
+    with django_assert_max_num_queries(8):  # with the savepoint's two and those of who is told
         apply_signals([signal(Signal.MAILBOX_FULL, f"e{n}@example.com") for n in range(50)], now=NOW)
     assert Address.objects.filter(status="blocked").count() == 50
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from cdp.hooks import MessageActivity, message_activity
 from messaging.models import Activity, Delivery, Hit
@@ -132,15 +134,15 @@ def test_a_hit_on_a_delivery_that_is_gone_is_dropped() -> None:
     assert (Activity.objects.count(), Hit.objects.filter(processed_at=None).count()) == (0, 0)
 
 
-def test_the_number_of_statements_does_not_grow_with_the_batch(django_assert_num_queries) -> None:
-    row, links = sent()
-    store_hits([hit(row, 60 + 10 * n, "c", links[0].pk) for n in range(3)])
-    with django_assert_num_queries(13):
-        process_hits(now=NOW)
-    rows = [sent(f"p{n}") for n in range(30)]
-    store_hits([hit(other, 60, "o") for other, _ in rows])
-    with django_assert_num_queries(13):
-        process_hits(now=NOW)
+def test_the_number_of_statements_does_not_grow_with_the_batch() -> None:
+    counts = []
+    for size in (3, 30):
+        rows = [sent(f"p{size}-{n}") for n in range(size)]
+        store_hits([hit(row, 60, "c", links[0].pk) for row, links in rows])
+        with CaptureQueriesContext(connection) as done:
+            assert process_hits(now=NOW) == size
+        counts.append(len(done))
+    assert counts[0] == counts[1] <= 20
 
 
 @pytest.mark.parametrize(
