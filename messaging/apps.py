@@ -8,11 +8,14 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from contacts import persons
-        from messaging import engines
+        from messaging import audiences, engines
         from messaging.channels import interface
         from messaging.channels.email.mailbox import MailboxAdapter
         from messaging.channels.email.providers import ProviderAdapter
         from messaging.channels.email.smtp import SmtpAdapter
+        from messaging.models import CauseKind
+        from messaging.services.campaigns import read_gates
+        from messaging.services.causes import register_gate
 
         persons.register(
             persons.PersonTable("messaging_delivery", "contact_id"),
@@ -21,3 +24,5 @@ class MessagingConfig(AppConfig):
         for adapter in (SmtpAdapter(), ProviderAdapter(), MailboxAdapter()):
             interface.register(adapter)
         engines.register_all()
+        audiences.register_all()
+        register_gate(CauseKind.CAMPAIGN, read_gates)

@@ -1,5 +1,6 @@
 """Models of messaging: connections and senders, messages and their revisions, deliveries and what happened to them."""
 
+from messaging.models.campaigns import Campaign, CampaignAudience, CampaignState, RatePeriod, ZoneLate
 from messaging.models.connections import Channel, Connection, ConnectionKind, RateBucket, Sender, SenderState
 from messaging.models.content import Link, Message, MessageRevision, MessageState
 from messaging.models.deliveries import (
@@ -20,6 +21,9 @@ __all__ = [
     "Activity",
     "ActivityKey",
     "ActivityKind",
+    "Campaign",
+    "CampaignAudience",
+    "CampaignState",
     "CauseKind",
     "Channel",
     "Connection",
@@ -33,7 +37,9 @@ __all__ = [
     "MessageState",
     "Priority",
     "RateBucket",
+    "RatePeriod",
     "Reason",
     "Sender",
     "SenderState",
+    "ZoneLate",
 ]
