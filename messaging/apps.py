@@ -16,6 +16,7 @@ class MessagingConfig(AppConfig):
         from messaging.models import CauseKind
         from messaging.services.campaigns import read_gates
         from messaging.services.causes import register_gate
+        from messaging.tracking import engines as tracking_engines
 
         persons.register(
             persons.PersonTable("messaging_delivery", "contact_id"),
@@ -26,3 +27,4 @@ class MessagingConfig(AppConfig):
         engines.register_all()
         audiences.register_all()
         register_gate(CauseKind.CAMPAIGN, read_gates)
+        tracking_engines.register_all()

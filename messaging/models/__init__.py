@@ -15,12 +15,22 @@ from messaging.models.deliveries import (
     Priority,
     Reason,
 )
+from messaging.models.feedback import (
+    BounceMailbox,
+    InboundNotice,
+    MailboxProtocol,
+    MailboxTls,
+    NoticeSource,
+    NoticeState,
+)
+from messaging.models.tracking import Hit, HitSignal, UnsubscribeReason
 
 __all__ = [
     "FINAL_STATES",
     "Activity",
     "ActivityKey",
     "ActivityKind",
+    "BounceMailbox",
     "Campaign",
     "CampaignAudience",
     "CampaignState",
@@ -30,16 +40,24 @@ __all__ = [
     "ConnectionKind",
     "Delivery",
     "DeliveryState",
+    "Hit",
+    "HitSignal",
+    "InboundNotice",
     "Link",
     "Machine",
+    "MailboxProtocol",
+    "MailboxTls",
     "Message",
     "MessageRevision",
     "MessageState",
+    "NoticeSource",
+    "NoticeState",
     "Priority",
     "RateBucket",
     "RatePeriod",
     "Reason",
     "Sender",
     "SenderState",
+    "UnsubscribeReason",
     "ZoneLate",
 ]
