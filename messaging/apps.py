@@ -9,12 +9,15 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from cdp.hooks import message_activity
         from contacts import persons
-        from messaging import engines
+        from messaging import audiences, engines
         from messaging.channels import interface
         from messaging.channels.email.mailbox import MailboxAdapter
         from messaging.channels.email.providers import ProviderAdapter
         from messaging.channels.email.smtp import SmtpAdapter
         from messaging.leaves import MessageLeaf, on_message_activity
+        from messaging.models import CauseKind
+        from messaging.services.campaigns import read_gates
+        from messaging.services.causes import register_gate
         from messaging.tracking import engines as tracking_engines
         from segments.leaves.registry import register_leaf
 
@@ -25,6 +28,8 @@ class MessagingConfig(AppConfig):
         for adapter in (SmtpAdapter(), ProviderAdapter(), MailboxAdapter()):
             interface.register(adapter)
         engines.register_all()
+        audiences.register_all()
+        register_gate(CauseKind.CAMPAIGN, read_gates)
         tracking_engines.register_all()
         register_leaf(MessageLeaf)
         message_activity.connect(on_message_activity)

@@ -1,5 +1,6 @@
 """Models of messaging: connections and senders, messages and their revisions, deliveries and what happened to them."""
 
+from messaging.models.campaigns import Campaign, CampaignAudience, CampaignState, RatePeriod, ZoneLate
 from messaging.models.connections import Channel, Connection, ConnectionKind, RateBucket, Sender, SenderState
 from messaging.models.content import Link, Message, MessageRevision, MessageState
 from messaging.models.deliveries import (
@@ -31,6 +32,9 @@ __all__ = [
     "ActivityKey",
     "ActivityKind",
     "BounceMailbox",
+    "Campaign",
+    "CampaignAudience",
+    "CampaignState",
     "CauseKind",
     "Channel",
     "Connection",
@@ -52,10 +56,12 @@ __all__ = [
     "NoticeState",
     "Priority",
     "RateBucket",
+    "RatePeriod",
     "Reason",
     "ReportMark",
     "Sender",
     "SenderState",
     "SubjectKind",
     "UnsubscribeReason",
+    "ZoneLate",
 ]

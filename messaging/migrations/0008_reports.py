@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0005_test_activity"),
+        ("messaging", "0007_test_activity"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ ADD = "ALTER TABLE messaging_activity ADD COLUMN is_test boolean NOT NULL DEFAUL
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0004_bounce_notices")]
+    dependencies = [("messaging", "0006_open_deliveries_index")]
     operations = [
         migrations.SeparateDatabaseAndState(
             database_operations=[
