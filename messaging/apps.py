@@ -19,6 +19,7 @@ class MessagingConfig(AppConfig):
         from messaging.services.campaigns import read_gates
         from messaging.services.causes import register_gate
         from messaging.tracking import engines as tracking_engines
+        from messaging.tracking import screens as tracking_screens
         from segments.leaves.registry import register_leaf
 
         persons.register(
@@ -31,5 +32,6 @@ class MessagingConfig(AppConfig):
         audiences.register_all()
         register_gate(CauseKind.CAMPAIGN, read_gates)
         tracking_engines.register_all()
+        tracking_screens.register_all()
         register_leaf(MessageLeaf)
         message_activity.connect(on_message_activity)

@@ -13,7 +13,7 @@ PALETTE = (
     "var(--color-primary-600)", "var(--ui-chart-2)", "var(--ui-chart-3)", "var(--ui-chart-4)", "var(--ui-chart-5)",
     "var(--ui-chart-6)",
 )  # fmt: skip
-DASHES = ([], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4])
+DASHES: tuple[list[int], ...] = ([], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4])
 MOST_SERIES = 6
 AXIS = {"color": "#8a9099", "font": {"size": 12}}
 
@@ -61,7 +61,8 @@ class Chart:
     def options(self) -> str:
         count = "y" if self.kind == "line" else "x"
         scales: dict[str, Any] = {
-            name: {"grid": {"display": name == count}, "ticks": AXIS | {"maxTicksLimit": 12}} for name in ("x", "y")
+            name: {"grid": {"display": name == count}, "ticks": AXIS | {"maxTicksLimit": 12}}
+            for name in ("x", "y")
         }
         scales[count] |= {"beginAtZero": True, "title": {"display": bool(self.unit), "text": str(self.unit)}}
         scales[count]["ticks"] = AXIS | {"precision": 0}

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection, transaction
 
-from messaging.models import MessageReport, ReportMark, SubjectKind
+from messaging.models import Campaign, MessageReport, ReportMark, SubjectKind
 from messaging.reports.figures import Figures, Subject, count_figures
 
 LEAST_SECONDS = 5.0
@@ -24,7 +23,6 @@ LEFT JOIN messaging_messagereport r ON r.subject_kind = m.subject_kind AND r.sub
 WHERE r.id IS NULL OR r.computed_at + greatest(%s, %s * r.seconds) * interval '1 second' <= %s
 LIMIT %s
 """
-CAUSE_MONTH = "SELECT cause_month FROM messaging_activity WHERE cause_kind = %s AND cause_id = %s LIMIT 1"
 
 
 def mark_subjects(subjects: Iterable[tuple[str, int]], *, now: datetime) -> None:
@@ -50,7 +48,7 @@ def count_report(kind: str, number: int, *, now: datetime) -> MessageReport:
     started = time.monotonic()
     with transaction.atomic():
         ReportMark.objects.filter(subject_kind=kind, subject_id=number).delete()  # marks that come later stay
-        figures = count_figures(Subject(kind, number, _cause_month(kind, number)))
+        figures = count_figures(Subject(kind, number, cause_month(kind, number)))
         report, _made = MessageReport.objects.update_or_create(
             subject_kind=kind, subject_id=number,
             defaults={
@@ -70,11 +68,9 @@ def read_report(kind: str, number: int, *, now: datetime) -> tuple[Figures, Mess
     return Figures.from_json(report.figures), report
 
 
-def _cause_month(kind: str, number: int) -> date | None:
-    """The partition of a campaign's deliveries; None when nothing was recorded yet, or for a message."""
-    if kind == SubjectKind.MESSAGE:
+def cause_month(kind: str, number: int) -> date | None:
+    """The partition of a campaign's deliveries: the month it was created in; None for a message."""
+    if kind != SubjectKind.CAMPAIGN:
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(CAUSE_MONTH, [kind, number])
-        row: Any = cursor.fetchone()
-    return row[0] if row else None
+    created_at = Campaign.objects.filter(pk=number).values_list("created_at", flat=True).first()
+    return created_at.astimezone(UTC).date().replace(day=1) if created_at else None
