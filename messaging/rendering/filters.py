@@ -41,7 +41,7 @@ def zone_of(name: str) -> tzinfo:
     """The zone of a TZ name; UTC for one that nobody knows."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         return UTC
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contacts.models import Address, Contact, ContactList, SubscriptionCategory
+from contacts.services.addresses import blacklist_address
 from contacts.services.lists import add_to_list
 from messaging.models import Activity, Delivery, Message
 from messaging.services.content import save_message
@@ -75,7 +76,10 @@ def test_two_contacts_with_one_address_get_one_copy():
 )
 def test_address_status(status, reason, is_transactional_sent):
     contact = person("ann@example.com")
-    Address.objects.filter(value="ann@example.com").update(status=status)
+    if status == "blacklisted":
+        blacklist_address(kind="email", value="ann@example.com", reason="", actor="test", now=NOW)
+    else:
+        Address.objects.filter(value="ann@example.com").update(status=status)
     [outcome] = plan(message(), [contact])
     assert (outcome.state, outcome.reason) == ("skipped", reason)
     [transactional] = plan(message(is_transactional=True), [contact], kind="workflow")

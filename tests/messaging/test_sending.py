@@ -6,7 +6,7 @@ import pytest
 
 from cdp.hooks import message_activity
 from contacts.models import Address
-from contacts.services.addresses import unsubscribe_address
+from contacts.services.addresses import blacklist_address, unsubscribe_address
 from messaging.engines import Sending
 from messaging.models import Activity, Connection, Delivery
 from tests.contacts.people import NOW
@@ -156,7 +156,7 @@ def test_transactional_mail_ignores_unsubscribing_but_no_blacklist(tmp_path):
         connection(sink.port)
         ids = people(2)
         Address.objects.filter(value="p0@example.com").update(status="unsubscribed")
-        Address.objects.filter(value="p1@example.com").update(status="blacklisted")
+        blacklist_address(kind="email", value="p1@example.com", reason="", actor="test", now=NOW)
         plan(message(is_transactional=True), ids, kind="workflow")
         engine().work(NOW)
         [letter] = sink.received()
