@@ -81,7 +81,8 @@ class _Row:
 
 
 def apply_signals(signals: Sequence[AddressSignal], *, now: datetime) -> dict[tuple[str, str], str]:
-    """Apply signals in the order of their times; returns the new status of each address whose status changed.
+    """Apply signals in the order of their times; returns the new status of each address that moved: in status, or on
+    or off the blacklist behind an opt-out.
 
     Addresses that do not exist are passed over; signals that change nothing leave no trace, so a repeat is harmless. The
     change is announced for every contact that holds the address (`announce_holders`). Four statements, whatever the number.
@@ -107,7 +108,9 @@ def apply_signals(signals: Sequence[AddressSignal], *, now: datetime) -> dict[tu
         if history:
             _keep_history(cursor, history)
         moved = {
-            key: row.state.status for key, row in changed.items() if row.state.status != row.before.status
+            key: row.state.status
+            for key, row in changed.items()
+            if (row.state.status, row.state.is_blacklisted) != (row.before.status, row.before.is_blacklisted)
         }
         if moved:
             announce_holders(list(moved), now=now)
@@ -150,7 +153,7 @@ def unsubscribe_address(*, kind: str, value: str, reason: str, actor: str, now: 
 
 
 def blacklist_address(*, kind: str, value: str, reason: str, actor: str, now: datetime) -> bool:
-    """Never send to an address again. Tells whether its status changed: an opt-out is still shown as one."""
+    """Never send to an address again; an opt-out is still shown as one. Tells whether anything changed."""
     return _one(AddressSignal(kind, value, Signal.BLACKLISTED, now, reason=reason, actor=actor), now)
 
 

@@ -57,7 +57,8 @@ SELECT person_id, kind, value, %s, reason, moved_to
 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[]) AS w (person_id, kind, value, reason, moved_to)
 """
 RECONFIRM = """
-UPDATE contacts_address a SET status = 'unconfirmed', status_at = %s, reason = '', actor = %s
+UPDATE contacts_address a SET status = CASE WHEN a.is_blacklisted THEN 'blacklisted' ELSE 'unconfirmed' END,
+    previous_status = a.status, status_at = %s, reason = '', actor = %s
 FROM unnest(%s::text[], %s::text[]) AS w (kind, value)
 WHERE a.kind = w.kind AND a.value = w.value AND a.status = 'unsubscribed'
 """

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from cdp.crash import crash_point
 from messaging.models import ActivityKind
 from messaging.services.activity import ActivityRow, announce, record_activity, restamp
 from messaging.tracking.agents import read_agent
@@ -110,6 +111,7 @@ def process_hits(*, now: datetime, limit: int = BATCH) -> int:
             if hit.kind in KINDS and hit.delivery_id in deliveries
         ]
         record_activity(rows, now=now)
+        crash_point("hits_after_record")
         changed = [
             hit for hit in hits if hit.processed_at is not None and verdicts[hit.id].machine != hit.machine
         ]
@@ -118,6 +120,8 @@ def process_hits(*, now: datetime, limit: int = BATCH) -> int:
         cursor.execute(
             PROCESSED, [now, [hit.id for hit in done], [str(verdicts[hit.id].machine) for hit in done]]
         )
+        crash_point("hits_before_commit")
+    crash_point("hits_after_commit")
     return len(new)
 
 

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils.crypto import constant_time_compare
 
 from cdp.bell import ring
+from cdp.crash import crash_point
 from messaging.bounces.categories import Category
 from messaging.bounces.mail import NoticeKind, read_mail
 from messaging.bounces.providers import WebhookError, read_webhook
@@ -102,6 +103,7 @@ def process_notices(*, now: datetime, limit: int = BATCH) -> int:
             told += map(_clean, found)
         rows = _rows(told, now)
         record_activity(rows, now=now)
+        crash_point("notices_after_record")
         InboundNotice.objects.bulk_update(notices, ["state", "outcome", "processed_at"])
     return len(notices)
 

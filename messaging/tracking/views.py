@@ -24,6 +24,7 @@ from messaging.services.unsubscribing import (
     resubscribe,
     unsubscribe,
 )
+from messaging.services.viewing import render_sent
 from messaging.tracking.destinations import find_destination
 from messaging.tracking.hits import NewHit, read_address, read_hit, store_hits, wants_no_tracking
 from messaging.tracking.replies import GIF, NO_STORE, account_context
@@ -35,6 +36,10 @@ LONGEST_COMMENT = 1_000
 LONGEST_AGENT = 200
 LARGEST_WEBHOOK = 10_000_000
 READING = ("GET", "HEAD")
+SANDBOX = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; default-src 'none'; "
+    "img-src https: http: data:; style-src 'unsafe-inline' https:; font-src https: data:; form-action 'none'"
+)
 
 
 def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
@@ -87,6 +92,21 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     except (DatabaseError, InterfaceError) as error:
         log.error("unsubscribe_database_away", error=type(error).__name__)
         return sealed(render(request, "messaging/public/unavailable.html", status=503))
+
+
+def view_message(request: HttpRequest, token: str) -> HttpResponse:
+    """The message in the browser. Its HTML is the author's: it runs in a sandbox without scripts, forms or our cookies."""
+    if request.method not in READING:
+        return HttpResponseNotAllowed(READING)
+    found = read_token(token, TokenKind.VIEW)
+    delivery = find_delivery(found) if found else None
+    text = render_sent(delivery, now=datetime.now(UTC)) if delivery else None
+    if found is None or text is None:
+        return not_found(request)
+    store_hits([hit_of(request, found)])
+    response = sealed(HttpResponse(text))
+    response.headers["Content-Security-Policy"] = SANDBOX
+    return response
 
 
 @csrf_exempt
