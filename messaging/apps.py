@@ -9,7 +9,7 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from cdp.hooks import message_activity
         from contacts import persons
-        from messaging import audiences, engines
+        from messaging import audiences, engines, event_types
         from messaging.channels import interface
         from messaging.channels.email.mailbox import MailboxAdapter
         from messaging.channels.email.providers import ProviderAdapter
@@ -33,5 +33,6 @@ class MessagingConfig(AppConfig):
         register_gate(CauseKind.CAMPAIGN, read_gates)
         tracking_engines.register_all()
         tracking_screens.register_all()
+        event_types.register_all()
         register_leaf(MessageLeaf)
         message_activity.connect(on_message_activity)

@@ -77,6 +77,7 @@ class Address(models.Model):
     )
     failures = models.PositiveSmallIntegerField(db_default=0, help_text="temporary ones in a row")
     failing_since = models.DateTimeField(null=True, blank=True)
+    last_failure_at = models.DateTimeField(null=True, blank=True)
     is_sms_capable = models.BooleanField(default=True)
 
     class Meta:

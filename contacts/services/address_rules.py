@@ -44,6 +44,7 @@ class AddressState:
     soft_errors: int = 0
     failures: int = 0
     failing_since: datetime | None = None
+    last_failure_at: datetime | None = None
 
 
 def next_state(state: AddressState, signal: Signal, *, at: datetime, steps: int = 1) -> AddressState:
@@ -68,7 +69,8 @@ def next_state(state: AddressState, signal: Signal, *, at: datetime, steps: int 
         case Signal.TEMPORARY:
             return _failed(state, at)
         case Signal.ALIVE:
-            if state.soft_errors or state.failures:
+            is_news = state.last_failure_at is None or at >= state.last_failure_at
+            if is_news and (state.soft_errors or state.failures):
                 return replace(state, soft_errors=0, failures=0, failing_since=None)
             return state
         case Signal.BLOCK_ENDED:
@@ -128,7 +130,9 @@ def _excluded(state: AddressState) -> AddressState:
 
 def _stepped(state: AddressState, at: datetime, steps: int) -> AddressState:
     errors = state.soft_errors + steps
-    state = replace(state, soft_errors=errors, failures=0, failing_since=None)
+    state = replace(
+        state, soft_errors=errors, failures=0, failing_since=None, last_failure_at=_latest(state, at)
+    )
     if errors > len(BLOCKED_DAYS):
         return _blacklisted(state)
     until = at + timedelta(days=BLOCKED_DAYS[errors - 1])
@@ -143,10 +147,18 @@ def _failed(state: AddressState, at: datetime) -> AddressState:
     failures = state.failures + 1
     if failures >= FAILURES_A_STEP and at - since >= timedelta(days=FAILING_DAYS):
         return _stepped(state, at, 1)
-    return replace(state, failures=failures, failing_since=since)
+    return replace(state, failures=failures, failing_since=since, last_failure_at=_latest(state, at))
 
 
 def _without_domain(state: AddressState, at: datetime) -> AddressState:
     if state.failing_since is not None and at - state.failing_since >= timedelta(hours=DOMAIN_HOURS):
         return _blacklisted(state)
-    return replace(state, failures=state.failures + 1, failing_since=state.failing_since or at)
+    since = state.failing_since or at
+    return replace(
+        state, failures=state.failures + 1, failing_since=since, last_failure_at=_latest(state, at)
+    )
+
+
+def _latest(state: AddressState, at: datetime) -> datetime:
+    """Signs of life from before the last failure prove nothing, in whatever order they are heard."""
+    return max(at, state.last_failure_at or at)

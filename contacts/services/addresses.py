@@ -12,7 +12,9 @@ from psycopg.types.json import Jsonb
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts.services.address_rules import AddressState, Signal, next_state
 
-STATE = "status, previous_status, is_blacklisted, blocked_until, soft_errors, failures, failing_since"
+STATE = """
+status, previous_status, is_blacklisted, blocked_until, soft_errors, failures, failing_since, last_failure_at
+"""
 # Locked in sorted order, as upserts do. A sign of life matters only to addresses with errors.
 LOCK = f"""
 SELECT a.id, a.kind, a.value, {STATE} FROM contacts_address a
@@ -23,13 +25,14 @@ ORDER BY a.kind, a.value FOR UPDATE OF a
 UPDATE = """
 UPDATE contacts_address a SET status = u.status, previous_status = u.previous_status, is_blacklisted = u.is_blacklisted,
     blocked_until = u.blocked_until, soft_errors = u.soft_errors, failures = u.failures, failing_since = u.failing_since,
+    last_failure_at = u.last_failure_at,
     status_at = CASE WHEN u.moved THEN u.at ELSE a.status_at END,
     reason = CASE WHEN u.moved THEN u.reason ELSE a.reason END,
     actor = CASE WHEN u.moved THEN u.actor ELSE a.actor END
 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bool[], %s::timestamptz[], %s::smallint[], %s::smallint[],
-            %s::timestamptz[], %s::bool[], %s::timestamptz[], %s::text[], %s::text[])
-    AS u (id, status, previous_status, is_blacklisted, blocked_until, soft_errors, failures, failing_since, moved, at,
-          reason, actor)
+            %s::timestamptz[], %s::timestamptz[], %s::bool[], %s::timestamptz[], %s::text[], %s::text[])
+    AS u (id, status, previous_status, is_blacklisted, blocked_until, soft_errors, failures, failing_since,
+          last_failure_at, moved, at, reason, actor)
 WHERE a.id = u.id
 """
 KEEP_HISTORY = """
@@ -192,7 +195,8 @@ def _write(cursor: Any, rows: Sequence[_Row], now: datetime) -> None:
     cursor.execute(UPDATE, [
         [row.id for row in rows], [s.status for s in states], [s.previous_status for s in states],
         [s.is_blacklisted for s in states], [s.blocked_until for s in states], [s.soft_errors for s in states],
-        [s.failures for s in states], [s.failing_since for s in states], [found is not None for found in last],
+        [s.failures for s in states], [s.failing_since for s in states],
+        [s.last_failure_at for s in states], [found is not None for found in last],
         [found.at if found else now for found in last], [found.reason if found else "" for found in last],
         [found.actor if found else "" for found in last],
     ])  # fmt: skip

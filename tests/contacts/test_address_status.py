@@ -114,6 +114,12 @@ def test_a_sign_of_life_takes_the_ladder_back_to_its_foot() -> None:
     assert (state.soft_errors, state.status) == (0, "blocked")  # the block lasts until its end
 
 
+def test_a_sign_of_life_from_before_the_failure_proves_nothing() -> None:
+    state = next_state(AddressState("active"), Signal.MAILBOX_FULL, at=NOW)
+    assert next_state(state, Signal.ALIVE, at=NOW - timedelta(minutes=1)).soft_errors == 1
+    assert next_state(state, Signal.ALIVE, at=NOW + timedelta(minutes=1)).soft_errors == 0
+
+
 def test_a_policy_bounce_takes_two_steps() -> None:
     state = next_state(AddressState("active"), Signal.MAILBOX_FULL, at=NOW, steps=2)
     assert (state.soft_errors, state.blocked_until) == (2, NOW + timedelta(days=2))
