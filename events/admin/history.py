@@ -45,7 +45,8 @@ class EventAdmin(ReadOnlyAdmin):
         context = {
             "title": _("Event history"), "tab": "history", "rows": rows, "page": page, "question": question,
             "types": EventType.objects.order_by("name").values_list("pk", "name"), "query": query.urlencode(),
-            "place": _kept_elsewhere(question.type_id), "period": request.GET.get("period", "24h"), "own": {n: request.GET.get(n, "") for n in ("from", "to")},
+            "place": _kept_elsewhere(question.type_id),
+            "period": request.GET.get("period", "24h"), "own": {n: request.GET.get(n, "") for n in ("from", "to")},
         }  # fmt: skip
         return self._render(request, "events/history.html", context)
 
