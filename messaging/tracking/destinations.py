@@ -9,9 +9,7 @@ from messaging.rendering.links import is_dynamic
 from messaging.rendering.revisions import OCCURRENCE_BITS
 from messaging.tracking.tokens import Token
 
-CONTEXT_KEY = (
-    "_destinations"  # of `Delivery.context`: click number → address, for links that depend on the recipient
-)
+CONTEXT_KEY = "links"  # of `Delivery.context`: click number → address, for links that depend on the recipient
 MOST_KEPT = 10_000
 _kept: OrderedDict[int, str] = OrderedDict()
 _lock = threading.Lock()

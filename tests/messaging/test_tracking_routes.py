@@ -1,6 +1,7 @@
 """Pixels and clicks, by the bare application and by the views: the same answers, and never an open redirect."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,12 +9,15 @@ from django.conf import settings
 from django.db import connections
 
 from cdp.asgi import application
-from messaging.models import Delivery, Hit
+from messaging.models import Delivery, Hit, Link, Priority
 from messaging.rendering.revisions import OCCURRENCE_BITS
+from messaging.services.connections import ensure_defaults
+from messaging.services.sending import send_due
 from messaging.tracking.app import TrackingApp
 from messaging.tracking.destinations import CONTEXT_KEY
 from messaging.tracking.replies import GIF
 from messaging.tracking.tokens import TRAP_LINK, click_url, open_url
+from tests.messaging.mail import message, person, plan
 from tests.messaging.sent import CHROME, sent
 
 HEADERS = {"user-agent": CHROME, "accept-language": "en", "x-forwarded-for": "198.51.100.1, 203.0.113.5"}
@@ -206,3 +210,18 @@ def test_the_views_answer_alike(client) -> None:
     assert client.get("/c/abc").status_code == 404
     assert sorted(hit.kind for hit in Hit.objects.all()) == ["c", "o"]
     assert settings.CDP_PUBLIC_URL in open_url(row.pk, row.cause_month)
+
+
+@pytest.mark.django_db
+def test_what_sending_stores_is_what_a_click_finds(client, settings, tmp_path) -> None:
+    settings.DATA_DIR = tmp_path
+    now = datetime.now(UTC)
+    source = '<html><body><a href="https://shop.example/{{ event.sku }}?a=1&b=2">yours</a></body></html>'
+    made = message(source, now=now, utm={"off": True})
+    connection, _sender = ensure_defaults(now=now)
+    [outcome] = plan(made, [person("ann@example.com", now=now)], now=now, context={"event": {"sku": "A-7"}})
+    assert send_due(connection, priorities=[Priority.BULK], now=now) == 1
+    [link] = Link.objects.all()
+    row = Delivery.objects.get(pk=outcome.delivery_id)
+    clicked = client.get(path_of(click_url(row.pk, row.cause_month, link.pk)))
+    assert (clicked.status_code, clicked["Location"]) == (302, "https://shop.example/A-7?a=1&b=2")
