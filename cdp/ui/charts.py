@@ -70,7 +70,12 @@ class Chart:
             {
                 "animation": False, "responsive": True, "maintainAspectRatio": False,
                 "indexAxis": "x" if self.kind == "line" else "y", "scales": scales,
-                "plugins": {"legend": {"display": len(self.series) > 1, "position": "top", "align": "end"}},
+                "plugins": {
+                    "legend": {
+                        "display": len(self.series) > 1, "position": "top", "align": "end",
+                        "labels": {"boxWidth": 14, "boxHeight": 3},
+                    }
+                },
                 "interaction": {"mode": "index", "intersect": False},
             }
         )  # fmt: skip

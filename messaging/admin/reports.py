@@ -190,7 +190,7 @@ def by_link(figures: Figures, people: str) -> Chart:
 
 def link_rows(figures: Figures) -> list[dict[str, Any]]:
     return [
-        {"id": link_id, "url": url, "total": total, "unique": unique, "machine": machine,
+        {"id": link_id, "url": url or _("no address any more"), "total": total, "unique": unique, "machine": machine,
          "share": percent(unique, figures.clicked)}
         for link_id, url, total, unique, machine in figures.links
     ]  # fmt: skip
@@ -198,7 +198,7 @@ def link_rows(figures: Figures) -> list[dict[str, Any]]:
 
 def shortened(url: str) -> str:
     """Without scheme and what tracking adds, at most 60 characters."""
-    text = url.partition("://")[2].partition("?")[0]
+    text = (url.partition("://")[2] or url).partition("?")[0]
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
