@@ -131,7 +131,39 @@ class AbortTag(Tag):
     name = "abort"
     block = False
 
-    def parse(text: str, *, is_html: bool) -> Template:
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        return AbortNode(token, parse_primitive(self.env, stream.into_inner(tag=token, eat=False)))
+
+
+class MessageEnvironment(Environment):
+    template_class = Template
+    block_nesting_limit = DEEPEST
+    context_depth_limit = DEEPEST
+    loop_iteration_limit = MOST_ITERATIONS
+    local_namespace_limit = MOST_LOCALS
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        super().setup_tags_and_filters(extra=extra)
+        self.add_tag(AbortTag)
+        for name in ("include", "render"):
+            self.tags.pop(name, None)  # there are no snippets to load
+        self.filters |= OWN
+        for name, function in self.filters.items():
+            self.filters[name] = guarded(name, function)
+
+
+def _environment(*, autoescape: bool) -> MessageEnvironment:
+    return MessageEnvironment(
+        tolerance=Mode.STRICT, undefined=MissingValue, strict_filters=True, autoescape=autoescape
+    )
+
+
+HTML = _environment(autoescape=True)
+TEXT = _environment(autoescape=False)
+
+
+def parse(text: str, *, is_html: bool) -> Template:
     """Parse once, render often.
 
     Raises:

@@ -40,7 +40,7 @@ class Composer:
         self.causes = causes
         self.account = Account.objects.get(pk=1)
         self.names = read_field_names()
-        self.contacts = load_contacts({row.contact_id for row in rows}, self.names)
+        self.contacts = load_contacts({_reader_of(row) for row in rows}, self.names)
         self.senders = _senders(rows, now)
         chosen = Message.objects.filter(pk__in={row.message_id for row in rows})
         self.prepared = {
@@ -72,7 +72,7 @@ class Composer:
         return composed
 
     def _one(self, row: Claimed, prepared: Prepared, now: datetime) -> tuple[Opening, Parcel]:
-        contact = self.contacts.get(row.contact_id) or nobody(row.endpoint, self.names)
+        contact = self.contacts.get(_reader_of(row)) or nobody(row.endpoint, self.names)
         recipient = Recipient(
             delivery_id=row.delivery_id, cause_month=row.cause_month, address=row.endpoint, contact=contact,
             context=row.context, language=prepared.choose_language(row.language, contact["language"]),
@@ -88,6 +88,12 @@ class Composer:
             rendered.destinations,
         )  # fmt: skip
         return opening, parcel
+
+
+def _reader_of(row: Claimed) -> int:
+    """Whose data the text shows: the recipient's, or in a test those of the contact it imitates."""
+    imitated = row.context.get("imitates") if row.is_test else None
+    return imitated if isinstance(imitated, int) else row.contact_id
 
 
 def _prepared(revision_id: int | None) -> Prepared | None:
