@@ -153,10 +153,18 @@ def resume_campaign(*, campaign_id: int, now: datetime) -> Campaign:
 
 
 def _unpark(campaign: Campaign, now: datetime) -> None:
-    values = {"now": now, "month": month_of(campaign), "campaign": campaign.pk, "parked": PARKED}
+    values: dict[str, Any] = {
+        "now": now,
+        "month": month_of(campaign),
+        "campaign": campaign.pk,
+        "parked": PARKED,
+    }
     with connection.cursor() as cursor:
         if campaign.rate:
-            spread = {"rate": campaign.rate, "period": timedelta(seconds=campaign.rate_seconds)}
+            spread: dict[str, Any] = {
+                "rate": campaign.rate,
+                "period": timedelta(seconds=campaign.rate_seconds),
+            }
             cursor.execute(SPREAD, values | spread)
         else:
             cursor.execute(UNPARK, values)

@@ -93,13 +93,13 @@ def test_unsubscribing_after_the_check(tmp_path, monkeypatch):
     """The compare-and-set that opens the window looks once more."""
     from messaging.services import sending
 
-    composed = sending.compose
+    composed = sending.Composer.compose
 
     def unsubscribe_meanwhile(*arguments, **named):
         Address.objects.filter(value="p1@example.com").update(status="unsubscribed")
         return composed(*arguments, **named)
 
-    monkeypatch.setattr(sending, "compose", unsubscribe_meanwhile)
+    monkeypatch.setattr(sending.Composer, "compose", unsubscribe_meanwhile)
     with running_sink(tmp_path) as sink:
         connection(sink.port)
         plan(message(), people(3))
