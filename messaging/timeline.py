@@ -7,7 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.timeline import Entry, Query
-from messaging.models import Delivery, Message
+from messaging.models import Activity, ActivityKind, Delivery, Message
+
+MOST_CLICKS = 200
 
 STAGES = ("complained_at", "unsubscribed_at", "clicked_at", "opened_at", "delivered_at")
 WORDS = {
@@ -35,7 +37,16 @@ class MessageSource:
         names = dict(
             Message.objects.filter(pk__in={row.message_id for row in found}).values_list("pk", "name")
         )
-        return [self._entry(row, names.get(row.message_id, "?")) for row in found]
+        followed = self._followed([row.pk for row in found])
+        return [self._entry(row, names.get(row.message_id, "?"), followed.get(row.pk, [])) for row in found]
+
+    def _followed(self, delivery_ids: list[int]) -> dict[int, list[str]]:
+        """Links that a human followed, in order; one query."""
+        hits = Activity.objects.filter(delivery_id__in=delivery_ids, kind=ActivityKind.CLICKED, machine="")
+        found: dict[int, list[str]] = {}
+        for delivery_id, url in hits.order_by("at").values_list("delivery_id", "url")[:MOST_CLICKS]:
+            found.setdefault(delivery_id, []).append(url)
+        return found
 
     def count(self, query: Query) -> int:
         return len(self._query(query).values_list("planned_at", flat=True)[: query.limit])
@@ -61,12 +72,12 @@ class MessageSource:
             rows = rows.filter(message_id__in=list(found[:1_000]))
         return rows
 
-    def _entry(self, row: Delivery, name: str) -> Entry:
+    def _entry(self, row: Delivery, name: str, followed: list[str]) -> Entry:
         details = {
             _("subject"): row.subject, _("cause"): row.get_cause_kind_display(), _("address"): row.endpoint,
             _("planned"): row.planned_at, _("handed over"): row.handed_at, _("delivered"): row.delivered_at,
             _("opened"): row.opened_at, _("clicked"): row.clicked_at, _("unsubscribed"): row.unsubscribed_at,
-            _("failed"): row.failed_at, _("reason"): row.reason, _("answer"): row.last_error,
+            _("links followed"): followed, _("failed"): row.failed_at, _("reason"): row.reason, _("answer"): row.last_error,
         }  # fmt: skip
         return Entry(
             row.planned_at, f"message-{row.pk:020d}", "campaign", name, status=("delivery", stage_of(row)),
