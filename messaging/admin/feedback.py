@@ -104,7 +104,7 @@ class InboundNoticeAdmin(ReadOnlyAdmin):
     )
     empty = Empty(
         gettext_lazy("Nothing came in"),
-        gettext_lazy("Bounce mail and webhooks of providers are listed here for a week."),
+        gettext_lazy("Bounce mail and webhooks of providers are listed here for a day."),
         "move_to_inbox",
     )
 

@@ -71,7 +71,7 @@ class NoticeState(models.TextChoices):
 class InboundNotice(models.Model):
     """A mail or webhook as it came in; answered or taken off the server only after its commit.
 
-    `body` may hold personal data: rows are deleted a week after they were worked.
+    `body` may hold personal data: rows are deleted a day after they were worked.
     """
 
     id = models.BigAutoField(primary_key=True)

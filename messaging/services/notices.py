@@ -31,7 +31,7 @@ from messaging.tracking.hits import storable
 log = structlog.get_logger(__name__)
 
 BATCH = 100
-KEPT = timedelta(days=7)
+KEPT = timedelta(hours=23)  # they hold addresses: erasing somebody must be complete within a day
 KEPT_HEADERS = ("content-type", "user-agent")
 BY_ADDRESS = """
 SELECT d.id FROM messaging_delivery d
@@ -109,7 +109,7 @@ def process_notices(*, now: datetime, limit: int = BATCH) -> int:
 
 
 def forget_notices(*, now: datetime) -> int:
-    """Delete notices worked more than a week ago; they hold addresses."""
+    """Delete notices worked about a day ago."""
     return InboundNotice.objects.filter(processed_at__lt=now - KEPT).delete()[0]
 
 

@@ -183,11 +183,11 @@ def test_a_webhook_that_cannot_be_read_is_set_aside_with_its_reason(client) -> N
     assert bad.outcome
 
 
-def test_notices_are_forgotten_after_a_week() -> None:
+def test_notices_are_forgotten_after_a_day() -> None:
     row, _ = sent()
     take_in(mail("delayed", row))
-    assert forget_notices(now=LATER + timedelta(days=6)) == 0
-    assert forget_notices(now=LATER + timedelta(days=8)) == 1
+    assert forget_notices(now=LATER + timedelta(hours=22)) == 0
+    assert forget_notices(now=LATER + timedelta(hours=24)) == 1
 
 
 class Pop3(socketserver.StreamRequestHandler):
