@@ -1,8 +1,8 @@
 """Reads mail that comes back: delivery status notifications, complaint reports, automatic replies. Pure.
 
-Standards: RFC 3464 and 6533 (delivery status), RFC 5965 (complaints), RFC 3834 (automatic replies). Whose delivery it is
-about is told by a signed token: in the envelope address (VERP), or in the header `X-Send-Id` of the returned original; else
-by the original's Message-ID together with the recipient.
+Standards: RFC 3464 and 6533 (delivery status), RFC 5965 (complaints), RFC 3834 (automatic replies), RFC 2369 (unsubscribing
+by mail). Whose delivery it is about is told by a signed token: in the envelope address (VERP), or in the header `X-Send-Id`
+of the returned original; else by the original's Message-ID together with the recipient.
 """
 
 import re
@@ -17,7 +17,13 @@ from flufl.bounce import all_failures
 
 from messaging.bounces.categories import Category
 from messaging.bounces.replies import classify, code_of, enhanced_of
-from messaging.tracking.tokens import Token, TokenKind, read_bounce_address, read_token
+from messaging.tracking.tokens import (
+    Token,
+    TokenKind,
+    read_bounce_address,
+    read_token,
+    read_unsubscribe_address,
+)
 
 ENVELOPE_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "X-Envelope-To", "X-Forwarded-To", "To")
 SEND_ID = re.compile(r"^X-Send-Id:\s*([\w-]{20,64})\s*$", re.IGNORECASE | re.MULTILINE)
@@ -40,6 +46,7 @@ class NoticeKind(StrEnum):
     DELAYED = "delayed"  # noted, no failure
     DELIVERED = "delivered"
     COMPLAINT = "complaint"
+    UNSUBSCRIBE = "unsubscribe"  # a mail to the address of List-Unsubscribe
     AUTO_REPLY = "auto_reply"
     OTHER = "other"
 
@@ -82,6 +89,8 @@ def read_mail(raw: bytes, *, envelope_to: str = "") -> Notice:
     found = _known_forms(mail)
     if _looks_like_bounce(mail) or any(found):
         return _plain_bounce(mail, token, message_id, *found)
+    if token is not None and token.kind is TokenKind.UNSUBSCRIBE:
+        return Notice(NoticeKind.UNSUBSCRIBE, token)
     return Notice(NoticeKind.OTHER, token, message_id)
 
 
@@ -100,7 +109,8 @@ def _origin(mail: EmailMessage, raw: bytes, envelope_to: str) -> tuple[Token | N
         *[address for _, address in getaddresses([_header(mail, n) for n in ENVELOPE_HEADERS])],
     ]
     for address in addresses:
-        if (token := read_bounce_address(address)) is not None:
+        token = read_bounce_address(address) or read_unsubscribe_address(address)
+        if token is not None:
             return token, ""
     body = raw.partition(b"\r\n\r\n")[2] or raw.partition(b"\n\n")[2]
     text = body[-200_000:].decode("utf-8", "replace").replace("\r\n", "\n")

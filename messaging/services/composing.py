@@ -131,7 +131,7 @@ def _parcel(
     if row.is_transactional:
         headers["Auto-Submitted"] = "auto-generated"
     else:
-        own["List-Unsubscribe"] = f"<{rendered.unsubscribe_url}>"
+        own["List-Unsubscribe"] = ", ".join(_ways_out(row, rendered, options))
         headers |= {
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             "List-Id": f"<m{prepared.message_id}.{domain}>",
@@ -145,6 +145,15 @@ def _parcel(
         message_id=f"<d{row.delivery_id}.{row.cause_month:%Y%m}@{domain}>",
         return_path=_return_path(row, sender, options), headers=headers, own_headers=own,
     )  # fmt: skip
+
+
+def _ways_out(row: Claimed, rendered: Rendered, options: Mapping[str, Any]) -> list[str]:
+    """Addresses of List-Unsubscribe: the page, and where bounce mail is read, a mail as well."""
+    ways = [f"<{rendered.unsubscribe_url}>"]
+    if options.get("bounce_domain"):
+        address = tokens.unsubscribe_address(row.delivery_id, row.cause_month, str(options["bounce_domain"]))
+        ways.append(f"<mailto:{address}?subject=unsubscribe>")
+    return ways
 
 
 def _return_path(row: Claimed, sender: Sender, options: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from django.utils.crypto import constant_time_compare
 from cdp.bell import ring
 from cdp.crash import crash_point
 from messaging.bounces.categories import Category
-from messaging.bounces.mail import NoticeKind, read_mail
+from messaging.bounces.mail import Notice, NoticeKind, read_mail
 from messaging.bounces.providers import WebhookError, read_webhook
 from messaging.models import (
     ActivityKind,
@@ -26,6 +26,7 @@ from messaging.models import (
 )
 from messaging.secrets import SecretUnreadableError, decrypt
 from messaging.services.activity import ActivityRow, record_activity
+from messaging.services.unsubscribing import Act, unsubscribe
 from messaging.tracking.hits import storable
 
 log = structlog.get_logger(__name__)
@@ -98,7 +99,7 @@ def process_notices(*, now: datetime, limit: int = BATCH) -> int:
         providers = _providers(notices)
         told: list[Told] = []
         for notice in notices:
-            found = _read(notice, providers)
+            found = _read(notice, providers, now)
             notice.processed_at = now
             told += map(_clean, found)
         rows = _rows(told, now)
@@ -119,14 +120,16 @@ def _providers(notices: Sequence[InboundNotice]) -> dict[int, str]:
     return {pk: str(options.get("provider", "")) for pk, options in found}
 
 
-def _read(notice: InboundNotice, providers: Mapping[int, str]) -> list[Told]:
-    """What a notice tells; sets its state and outcome."""
+def _read(notice: InboundNotice, providers: Mapping[int, str], now: datetime) -> list[Told]:
+    """What a notice tells; sets its state and outcome. A mail that unsubscribes does so here."""
     notice.state = NoticeState.DONE
     body = bytes(notice.body)
     if notice.source == NoticeSource.MAIL:
-        kind, told = _read_mail(body)
-        notice.outcome = kind
-        return told
+        mail = read_mail(body)
+        notice.outcome = str(mail.kind)
+        if mail.kind is NoticeKind.UNSUBSCRIBE and mail.token is not None:
+            unsubscribe(mail.token, Act("mail"), now=now)
+        return _told_by_mail(mail, body)
     try:
         events = read_webhook(providers.get(notice.connection_id or 0, ""), body, dict(notice.headers))
     except WebhookError as error:
@@ -142,22 +145,21 @@ def _read(notice: InboundNotice, providers: Mapping[int, str]) -> list[Told]:
     ]  # fmt: skip
 
 
-def _read_mail(body: bytes) -> tuple[str, list[Told]]:
-    notice = read_mail(body)
+def _told_by_mail(notice: Notice, body: bytes) -> list[Told]:
     kinds = {
         NoticeKind.BOUNCE: ActivityKind.ERROR, NoticeKind.COMPLAINT: ActivityKind.SPAM,
         NoticeKind.DELIVERED: ActivityKind.DELIVERED,
     }  # fmt: skip
     kind = kinds.get(notice.kind)
     if kind is None:
-        return str(notice.kind), []
+        return []
     details = {"way": "mail", "code": notice.code, "status": notice.status, "text": notice.text}
     told = Told(
         kind, f"mail:{hashlib.sha256(body).hexdigest()[:32]}", notice.token.delivery_id if notice.token else 0,
         notice.message_id, notice.recipient, None, str(notice.category or ""),
         {name: value for name, value in details.items() if value},
     )  # fmt: skip
-    return str(notice.kind), [told]
+    return [told]
 
 
 def _clean(found: Told) -> Told:

@@ -76,8 +76,12 @@ def view_url(delivery_id: int, cause_month: date) -> str:
 
 def bounce_address(delivery_id: int, cause_month: date, domain: str) -> str:
     """Envelope sender of a delivery, so that its bounce finds it however mangled (VERP)."""
-    text = b32encode(_signed(TokenKind.BOUNCE, delivery_id, cause_month, None)).decode()
-    return f"bounce+{text.rstrip('=').lower()}@{domain}"
+    return _address("bounce", TokenKind.BOUNCE, delivery_id, cause_month, domain)
+
+
+def unsubscribe_address(delivery_id: int, cause_month: date, domain: str) -> str:
+    """Where a mail unsubscribes its recipient: the mailto of List-Unsubscribe (RFC 2369)."""
+    return _address("unsubscribe", TokenKind.UNSUBSCRIBE, delivery_id, cause_month, domain)
 
 
 def make_token(kind: TokenKind, delivery_id: int, cause_month: date, link_id: int | None = None) -> str:
@@ -104,20 +108,34 @@ def read_token(text: str, kind: TokenKind | None = None) -> Token | None:
 
 def read_bounce_address(address: str) -> Token | None:
     """The delivery a bounce address belongs to; None for any other address."""
-    local = address.rpartition("@")[0]
-    prefix, _, text = local.rpartition("+")
-    if not prefix.lower().endswith("bounce") or len(text) > LONGEST:
-        return None
-    try:
-        raw = b32decode(text.upper() + "=" * (-len(text) % 8))
-    except (binascii.Error, ValueError):
-        return None
-    return _read(raw, TokenKind.BOUNCE)
+    return _read_address("bounce", TokenKind.BOUNCE, address)
+
+
+def read_unsubscribe_address(address: str) -> Token | None:
+    """The delivery an address made by `unsubscribe_address` belongs to; None for any other."""
+    return _read_address("unsubscribe", TokenKind.UNSUBSCRIBE, address)
 
 
 def base() -> str:
     """The address every link begins with, without a slash at its end."""
     return str(settings.CDP_PUBLIC_URL).rstrip("/")
+
+
+def _address(word: str, kind: TokenKind, delivery_id: int, cause_month: date, domain: str) -> str:
+    text = b32encode(_signed(kind, delivery_id, cause_month, None)).decode()
+    return f"{word}+{text.rstrip('=').lower()}@{domain}"
+
+
+def _read_address(word: str, kind: TokenKind, address: str) -> Token | None:
+    local = address.rpartition("@")[0]
+    prefix, _, text = local.rpartition("+")
+    if not prefix.lower().endswith(word) or len(text) > LONGEST:
+        return None
+    try:
+        raw = b32decode(text.upper() + "=" * (-len(text) % 8))
+    except (binascii.Error, ValueError):
+        return None
+    return _read(raw, kind)
 
 
 def _signed(kind: TokenKind, delivery_id: int, cause_month: date, link_id: int | None) -> bytes:

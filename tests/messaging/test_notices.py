@@ -14,7 +14,7 @@ from messaging.secrets import encrypt
 from messaging.services.activity import ActivityRow, record_activity
 from messaging.services.mailboxes import poll_mailboxes
 from messaging.services.notices import forget_notices, keep_mails, process_notices
-from messaging.tracking.tokens import TokenKind, bounce_address, make_token
+from messaging.tracking.tokens import TokenKind, bounce_address, make_token, unsubscribe_address
 from tests.messaging.sent import NOW, sent
 from tests.messaging.test_bounce_mail import SAMPLES
 
@@ -110,6 +110,22 @@ def test_a_bounce_after_a_human_opened_is_recorded_and_takes_nothing_back() -> N
     take_in(mail("mailbox_full", row))
     row.refresh_from_db()
     assert (row.failed_at, row.opened_at, Activity.objects.filter(kind="error").count()) == (None, NOW, 1)
+
+
+def test_a_mail_to_the_address_of_the_header_unsubscribes() -> None:
+    row, _ = sent()
+    address = unsubscribe_address(row.pk, row.cause_month, "b.example.com")
+    take_in(f"From: {row.endpoint}\r\nTo: {address}\r\nSubject: unsubscribe\r\n\r\n".encode())
+    assert (status(row), Activity.objects.get().details["way"]) == ("unsubscribed", "mail")
+
+
+@pytest.mark.parametrize("more", ["Auto-Submitted: auto-replied\r\n", "Subject: Out of office\r\n"])
+def test_an_automatic_reply_to_that_address_does_not(more: str) -> None:
+    row, _ = sent()
+    address = unsubscribe_address(row.pk, row.cause_month, "b.example.com")
+    take_in(f"From: {row.endpoint}\r\nTo: {address}\r\n{more}\r\nI am away.".encode())
+    take_in(f"From: {row.endpoint}\r\nTo: un{address}\r\n\r\n".replace("+c", "+d").encode())
+    assert (status(row), Activity.objects.count()) == ("active", 0)
 
 
 def test_what_the_database_cannot_hold_is_left_out() -> None:
