@@ -7,8 +7,8 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messages")
 
     def ready(self) -> None:
-        from contacts import persons
-        from messaging import audiences, engines
+        from contacts import persons, timeline
+        from messaging import audiences, engines, screens
         from messaging.channels import interface
         from messaging.channels.email.mailbox import MailboxAdapter
         from messaging.channels.email.providers import ProviderAdapter
@@ -16,6 +16,7 @@ class MessagingConfig(AppConfig):
         from messaging.models import CauseKind
         from messaging.services.campaigns import read_gates
         from messaging.services.causes import register_gate
+        from messaging.timeline import MessageSource
         from messaging.tracking import engines as tracking_engines
 
         persons.register(
@@ -28,3 +29,5 @@ class MessagingConfig(AppConfig):
         audiences.register_all()
         register_gate(CauseKind.CAMPAIGN, read_gates)
         tracking_engines.register_all()
+        timeline.register(MessageSource())
+        screens.register_all()

@@ -18,7 +18,7 @@ from messaging.services.planning import DeliveryRequest, PlanOutcome, plan_deliv
 MOST_ADDRESSES = 10
 
 
-class TestRefused(Exception):  # noqa: N818
+class TestRefused(Exception):
     """Too many addresses, none, or a message that has faults."""
 
 
