@@ -9,6 +9,8 @@ CALENDAR = {
     "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
     "forget old bulk requests": ("contacts.forget_sessions", crontab(hour="2", minute="40")),
     "end blocks of addresses": ("contacts.end_blocks", crontab(hour="0", minute="25")),
+    "keep partitions of messages": ("messaging.keep_partitions", crontab(hour="2", minute="15")),
+    "forget keys of provider events": ("messaging.forget_activity_keys", crontab(hour="3", minute="30")),
     "forget notices of bounces": ("messaging.forget_notices", crontab(hour="3", minute="40")),
     "switch off idle API keys": ("partners.disable_idle_keys", crontab(hour="3", minute="5")),
     "forget request fingerprints": ("partners.forget_fingerprints", crontab(minute="*/10")),
