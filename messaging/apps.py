@@ -8,8 +8,8 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from cdp.hooks import message_activity
-        from contacts import persons
-        from messaging import audiences, engines, event_types
+        from contacts import persons, timeline
+        from messaging import audiences, checks, engines, event_types, screens
         from messaging.channels import interface
         from messaging.channels.email.mailbox import MailboxAdapter
         from messaging.channels.email.providers import ProviderAdapter
@@ -18,6 +18,7 @@ class MessagingConfig(AppConfig):
         from messaging.models import CauseKind
         from messaging.services.campaigns import read_gates
         from messaging.services.causes import register_gate
+        from messaging.timeline import MessageSource
         from messaging.tracking import engines as tracking_engines
         from messaging.tracking import screens as tracking_screens
         from segments.leaves.registry import register_leaf
@@ -36,3 +37,5 @@ class MessagingConfig(AppConfig):
         event_types.register_all()
         register_leaf(MessageLeaf)
         message_activity.connect(on_message_activity)
+        timeline.register(MessageSource())
+        screens.register_all()

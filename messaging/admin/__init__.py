@@ -1,5 +1,5 @@
-"""Screens of messages."""
+"""Screens of messages, campaigns, deliveries, connections, senders, bounces and reports."""
 
-from messaging.admin import feedback, reports
+from messaging.admin import campaigns, connections, deliveries, feedback, messages, reports
 
-__all__ = ["feedback", "reports"]
+__all__ = ["campaigns", "connections", "deliveries", "feedback", "messages", "reports"]
