@@ -9,7 +9,7 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from cdp.hooks import message_activity
         from contacts import persons, timeline
-        from messaging import audiences, checks, engines, event_types, screens
+        from messaging import audiences, checks, engines, event_types, screens  # noqa: F401 - checks register themselves
         from messaging.channels import interface
         from messaging.channels.email.mailbox import MailboxAdapter
         from messaging.channels.email.providers import ProviderAdapter

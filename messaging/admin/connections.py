@@ -19,8 +19,14 @@ from cdp.ui.status import status_pill
 from messaging.admin.forms import ConnectionForm
 from messaging.admin.frames import framed
 from messaging.channels.email import mailbox
-from messaging.models import Connection, Sender
-from messaging.services.connections import make_default, make_default_sender, verify_connection
+from messaging.models import Connection, ConnectionKind, Sender
+from messaging.services.connections import (
+    make_default,
+    make_default_sender,
+    renew_webhook_secret,
+    verify_connection,
+)
+from messaging.tracking import tokens
 
 SEE_PERSONAL = "contacts.view_personal_data"
 
@@ -86,6 +92,7 @@ class ConnectionAdmin(ListAdmin):
         own = [
             path("<int:pk>/test/", wrap(self.test), name="messaging_connection_test"),
             path("<int:pk>/default/", wrap(self.choose), name="messaging_connection_default"),
+            path("<int:pk>/webhook/", wrap(self.webhook), name="messaging_connection_webhook"),
             path("mailbox/", wrap(self.letters), name="messaging_connection_mailbox"),
             path("mailbox/<str:name>/", wrap(self.letter), name="messaging_connection_letter"),
             path("mailbox/<str:name>/html/", wrap(self.letter_html), name="messaging_connection_letter_html"),
@@ -120,6 +127,21 @@ class ConnectionAdmin(ListAdmin):
             return HttpResponseNotAllowed(["POST"])
         make_default(self._changing(request, pk))
         messages.success(request, _("New messages go by this connection unless their sender says otherwise."))
+        return HttpResponseRedirect(reverse("admin:messaging_connection_change", args=[pk]))
+
+    def webhook(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Make a new address for the provider's webhook and show it, once. POST only."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = self._changing(request, pk)
+        if row.kind != ConnectionKind.ANYMAIL:
+            raise Http404
+        secret = renew_webhook_secret(connection=row)
+        address = f"{tokens.base()}{reverse('mail_webhook', args=[row.pk, secret])}"
+        text = _(
+            "Enter this address at the provider, for deliveries, bounces and complaints. It is shown only now: %(address)s"
+        )
+        messages.success(request, text % {"address": address})
         return HttpResponseRedirect(reverse("admin:messaging_connection_change", args=[pk]))
 
     # The mailbox on disk

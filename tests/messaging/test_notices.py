@@ -1,6 +1,7 @@
 """Bounce mail and webhooks become activity and address states: stored first, once, in any order, only with proof."""
 
 import json
+import re
 import socketserver
 import threading
 from contextlib import contextmanager
@@ -178,6 +179,20 @@ def test_a_webhook_with_another_secret_is_not_kept(client, secret: str) -> None:
         f"/hooks/mail/{connection().pk}/{secret}", postmark(row), content_type="application/json"
     )
     assert (reply.status_code, InboundNotice.objects.count()) == (404, 0)
+
+
+def test_the_webhook_address_is_made_in_the_admin_and_shown_once(client, admin_user) -> None:
+    made = Connection.objects.create(name="esp", kind="anymail", options={"provider": "postmark"})
+    client.force_login(admin_user)
+    page = f"/admin/messaging/connection/{made.pk}/"
+    assert client.get(f"{page}webhook/").status_code == 405
+    shown = client.post(f"{page}webhook/", follow=True).content.decode()
+    [path] = re.findall(rf"/hooks/mail/{made.pk}/[\w-]+", shown)
+    assert path not in client.get(f"{page}change/").content.decode()
+    row, _ = sent()
+    assert client.post(path, postmark(row), content_type="application/json").status_code == 200
+    client.post(f"{page}webhook/")
+    assert client.post(path, postmark(row), content_type="application/json").status_code == 404
 
 
 def test_a_connection_without_a_secret_takes_no_webhooks(client) -> None:
