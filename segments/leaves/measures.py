@@ -4,6 +4,7 @@ A figure that nobody without rows can have is asked of those with rows; where ha
 (count and sum of nothing are 0), the complement is asked: so "never" costs what "at least once" does.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -186,6 +187,8 @@ class Measure:
         from_, (condition, params) = self._counted(rows, window, where, one, more)
         sql = f"SELECT {self.figure(rows, scope)} FROM {from_[0]} WHERE {condition}"
         value = fetch_one(sql, [*from_[1], *params])
+        if self.fn in ("first", "last") and value is not None:
+            value = json.loads(value)  # a parameter's value, of type jsonb
         if value is None:
             return _("none")
         if isinstance(value, datetime):

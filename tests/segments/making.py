@@ -37,7 +37,9 @@ def make_segment(*nodes: dict[str, Any], name: str = "", now: datetime = NOW, **
     """A segment of all of these, built."""
     number = Segment.objects.count() + 1
     definition = more.pop("definition", None) or all_of(*nodes)
-    made = create_segment(name=name or f"Segment {number}", definition=definition, actor="test", now=now, **more)
+    made = create_segment(
+        name=name or f"Segment {number}", definition=definition, actor="test", now=now, **more
+    )
     build_all(now=now)
     return Segment.objects.get(pk=made.pk)
 

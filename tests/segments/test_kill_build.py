@@ -29,7 +29,13 @@ django.setup()
 from cdp.engine import run_engines
 run_engines(["segment_builds", "segments"], until_idle=True, stop=threading.Event())
 """
-BUILD_POINTS = ["build_claimed", "build_before_swap", "swap_chunks_written", "swap_before_commit", "swap_after_commit"]
+BUILD_POINTS = [
+    "build_claimed",
+    "build_before_swap",
+    "swap_chunks_written",
+    "swap_before_commit",
+    "swap_after_commit",
+]
 LIVE_POINTS = ["live_claimed", "live_before_commit"]
 
 
@@ -100,7 +106,9 @@ def test_killed_at_random_while_people_change():
         worker = start_worker()
         time.sleep(0.8 + chance.random())
         people(chance.randrange(500), "Bob" if round_ % 2 else "Ann")
-        update_segment(segment.pk, definition=all_of(named("Ann" if round_ % 2 else "ann")), actor="t", now=now)
+        update_segment(
+            segment.pk, definition=all_of(named("Ann" if round_ % 2 else "ann")), actor="t", now=now
+        )
         worker.kill()
         worker.wait()
     assert start_worker().wait(timeout=120) == 0
