@@ -9,7 +9,7 @@ class SegmentsConfig(AppConfig):
     def ready(self) -> None:
         from cdp.hooks import contacts_changed, events_processed, persons_erased, persons_moved
         from contacts import persons
-        from segments import engines, handlers
+        from segments import engines, handlers, screens
         from segments.leaves.channel import ChannelLeaf
         from segments.leaves.event import EventLeaf
         from segments.leaves.field import FieldLeaf
@@ -32,3 +32,4 @@ class SegmentsConfig(AppConfig):
         )
         register_use_finder("segments", segments_using)
         engines.register_all()
+        screens.register_all()

@@ -191,6 +191,18 @@ def request_build(
     transaction.on_commit(lambda: ring("segment_builds"))
 
 
+def ask_for_build(segment_id: int, *, now: datetime) -> None:
+    """Ask for a full build, as a colleague does.
+
+    Raises:
+        SegmentRefused: the segment is broken or archived.
+    """
+    with transaction.atomic():
+        if not Segment.objects.filter(pk=segment_id, state=SegmentState.ACTIVE).exists():
+            raise SegmentRefused("Only an active segment is counted.")
+        request_build(segment_id, reason=ChangeReason.REBUILD, now=now)
+
+
 def break_segment(segment_id: int, *, reason: str, now: datetime) -> None:
     """Mark a segment broken: it keeps its last members, and whoever wants to use it is refused."""
     Segment.objects.filter(pk=segment_id, state=SegmentState.ACTIVE).update(

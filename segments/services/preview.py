@@ -24,7 +24,8 @@ SHARE = 100  # one person in so many is asked for an estimate
 CHANNELS = ("email", "sms", "web_push", "mobile_push")
 # A multiplicative hash of the id: the same persons each time, spread over the table whatever the order of ids.
 SAMPLED = f"""
-SELECT id FROM contacts_contact WHERE state = 'active' AND NOT is_restricted AND (id * 2654435761) %% 4294967296 < 4294967296 / {SHARE}
+SELECT id FROM contacts_contact WHERE state = 'active' AND NOT is_restricted
+  AND (id * 2654435761) %% 4294967296 < 4294967296 / {SHARE}
 """
 
 
