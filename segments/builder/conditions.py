@@ -38,7 +38,8 @@ def read_inputs(condition: Mapping[str, Any]) -> tuple[str, Inputs]:
         inputs = {name: text for name, text in READERS[kind](condition).items() if text != ""}
         if condition.get("not"):
             inputs["not"] = "on"
-        if _form(write_condition(kind, inputs)) == _form(condition):
+        form = _form(condition)
+        if form is not None and _form(write_condition(kind, inputs)) == form:
             return kind, inputs
     return "json", {"text": raw}
 
@@ -47,7 +48,8 @@ def _form(condition: Mapping[str, Any]) -> tuple[str, bool] | None:
     members = Members(dict(condition), "")
     members.take("label", None)
     try:
-        return read_condition(members).form, members.flag("not")
+        is_negated = members.flag("not")
+        return read_condition(members).form, is_negated
     except RuleError:
         return None
 
@@ -108,6 +110,8 @@ def _write_field(inputs: Mapping[str, str]) -> dict[str, Any]:
             mode, {"days": _number(text)}
         )
         return found | {"value": {"mode": mode} | more}  # type: ignore[dict-item]
+    if inputs.get("numeric"):  # the literal was a number when it was saved
+        return found | {"value": _numbers(text) if cmp in SEVERAL else _number(text)}
     return found | {"value": _listed(text) if cmp in SEVERAL else text}
 
 
@@ -119,9 +123,16 @@ def _read_field(condition: Mapping[str, Any]) -> Inputs:
         return found | {"mode": str(value.get("mode", "")), "value": rest[0] if rest else ""}
     if isinstance(value, dict):
         return found | _read_window(value)
+    if _is_numeric(value):
+        found["numeric"] = "1"
     return found | {
         "value": ", ".join(str(one) for one in value) if isinstance(value, list) else _plain(value)
     }
+
+
+def _is_numeric(value: Any) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return bool(parts) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in parts)
 
 
 def _plain(value: Any) -> str:
@@ -156,6 +167,8 @@ def _write_where(inputs: Mapping[str, str], place: int) -> dict[str, Any]:
         return found
     if cmp in ("between", "not_between"):
         return found | {"value": _numbers(text)}
+    if inputs.get(f"numeric{place}"):
+        return found | {"value": _numbers(text) if cmp in ("in", "not_in") else _number(text)}
     return found | {"value": _listed(text) if cmp in ("in", "not_in") else text}
 
 
@@ -176,6 +189,8 @@ def _read_event(condition: Mapping[str, Any]) -> Inputs:
                 str(where.get("param", "")),
                 str(where.get("cmp", "")),
             )
+            if _is_numeric(item):
+                found[f"numeric{place}"] = "1"
             found[f"value{place}"] = ", ".join(map(str, item)) if isinstance(item, list) else _plain(item)
     return found
 

@@ -186,6 +186,61 @@ def check_live(include, people, happened, minutes):
     in_rolled_back(work)
 
 
+NEAR = st.one_of(
+    st.builds(
+        lambda kind, amount: {"type": kind, "amount": amount, "unit": "day"},
+        st.sampled_from(["last", "ago", "older"]), st.integers(1, 3),
+    ),
+    st.builds(
+        lambda zone: {"type": "last", "amount": 2, "unit": "day", "align": "calendar", "zone": zone},
+        st.sampled_from(["account", "contact"]),
+    ),
+    st.builds(
+        lambda low, high: {"type": "between_ago", "from": {"amount": low + high, "unit": "hour"}, "to": {"amount": high, "unit": "hour"}},
+        st.integers(1, 40), st.integers(1, 40),
+    ),
+    st.builds(lambda name: {"type": "period", "name": name}, st.sampled_from(["today", "yesterday", "last_week"])),
+)  # fmt: skip
+CLOCKED = st.one_of(
+    st.builds(
+        lambda window, value: condition("event", event="purchase", window=window, cmp="gte", value=value),
+        NEAR, st.integers(1, 2),
+    ),
+    st.builds(
+        lambda fn, window: condition("event", event="purchase", measure={"fn": fn}, cmp="within", value=window),
+        st.sampled_from(["first_at", "last_at"]), NEAR,
+    ),
+    st.builds(lambda window: condition("list", cmp="in_any", value=[1, 2], added=window), NEAR.filter(lambda w: "zone" not in w)),
+    st.builds(
+        lambda days, zone: condition("field", field="PERSONAL.BIRTHDAY", cmp="anniversary", value={"mode": "in", "days": days, "zone": zone}),
+        st.integers(0, 4), st.sampled_from(["account", "contact"]),
+    ),
+)  # fmt: skip
+RECENT = st.lists(st.tuples(st.integers(0, 13), st.integers(0, 80)), min_size=6, max_size=12)
+MOVES: list[bool] = []
+STEPS = st.lists(st.integers(1, 1500), min_size=3, max_size=3)
+
+
+@given(leaf=CLOCKED, people=PEOPLE, happened=RECENT, steps=STEPS)
+@SETTINGS
+def check_clock(leaf, people, happened, steps):
+    def work():
+        populate(people, [(who, "purchase", hours, 1, None) for who, hours in happened])
+        create_segment(name="Clocked", definition=body_of(leaf, None), actor="t", now=NOW)
+        work_build(now=NOW)
+        moment = NOW
+        for minutes in steps:
+            moment += timedelta(minutes=minutes)
+            before = members(Segment.objects.get())
+            sweep(now=moment)
+            settle(now=moment)
+            after = members(Segment.objects.get())
+            assert after == set(evaluate(body_of(leaf, None), now=moment))
+            MOVES.append(before != after)
+
+    in_rolled_back(work)
+
+
 def test_full_partial_and_single_evaluation_agree():
     make_world()
     check_evaluations()
@@ -194,3 +249,10 @@ def test_full_partial_and_single_evaluation_agree():
 def test_the_live_path_agrees_with_a_full_evaluation_as_data_and_time_go_on():
     make_world()
     check_live()
+
+
+def test_the_clock_alone_moves_people_as_a_full_evaluation_would():
+    make_world()
+    MOVES.clear()
+    check_clock()
+    assert sum(MOVES) > len(MOVES) / 10  # the examples are about something
