@@ -3,8 +3,6 @@
 Membership lies in `SegmentChunk`: one row per 65 536 person ids, a roaring bitmap of at most about 8 KB.
 """
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -245,8 +243,3 @@ class Clock(models.Model):
 
     def __str__(self) -> str:
         return str(self.swept_at)
-
-    @classmethod
-    def start(cls, now: Any) -> None:
-        """Begin sweeping from here, once."""
-        cls.objects.bulk_create([cls(pk=1, swept_at=now)], ignore_conflicts=True)

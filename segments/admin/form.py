@@ -73,7 +73,7 @@ class SegmentForm:
                 "name": self.name, "purpose": self.purpose, "is_live": self.is_live, "definition": body,
             }  # fmt: skip
             if self.segment is None:
-                more = {"announces": self.announces, "owner_id": owner_id}
+                more: dict[str, Any] = {"announces": self.announces, "owner_id": owner_id}
                 saved.append(create_segment(actor=actor, now=now, **values, **more))
             else:
                 saved.append(update_segment(self.segment.pk, actor=actor, now=now, **values))

@@ -185,7 +185,8 @@ def read_where(members: Members) -> tuple[Where, ...]:
 
 
 def join_sql(items: Sequence[Where], document: str, op: str, *, depth: int = 1) -> Sql:
-    texts, params = [], []
+    texts: list[str] = []
+    params: list[Any] = []
     for item in items:
         text, more = item.sql(document, depth=depth)
         texts.append(text)
@@ -226,10 +227,10 @@ def _by_zone(window: Window, rows: Rows, scope: Scope) -> tuple[Sql, Sql]:
         [one.low for one in by_zone.values()],
         [_beyond(one) for one in by_zone.values()],
     )
-    text, params = f"{rows.at} < coalesce(z.high, %s)", (_beyond(own),)
-    if own.low is not None:
-        text, params = f"{text} AND {rows.at} >= coalesce(z.low, %s)", (*params, own.low)
-    return (joins, columns), (text, params)
+    text = f"{rows.at} < coalesce(z.high, %s)"
+    if own.low is None:
+        return (joins, columns), (text, (_beyond(own),))
+    return (joins, columns), (f"{text} AND {rows.at} >= coalesce(z.low, %s)", (_beyond(own), own.low))
 
 
 def _beyond(found: Range) -> datetime | None:

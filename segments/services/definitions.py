@@ -68,7 +68,7 @@ def create_segment(
         _save_named(segment)
         Lane.objects.create(segment=segment)
         Build.objects.create(segment=segment)
-        Clock.start(now)
+        Clock.objects.bulk_create([Clock(pk=1, swept_at=now)], ignore_conflicts=True)  # swept from here on
         _note_version(segment, tree, catalogue, actor=actor, now=now)
         request_build(
             segment.pk, reason=ChangeReason.DEFINITION, now=now, is_muted=not announces, announces=announces

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -45,7 +46,7 @@ def note_changes(changes: Sequence[Change], *, now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('segments_pass_seq')")
         pass_id = int(cursor.fetchone()[0])
-        columns = [
+        columns: list[list[Any]] = [
             [change.segment_id for change in changes], [change.person_id for change in changes],
             [change.is_entering for change in changes], [change.is_muted for change in changes],
             [change.reason for change in changes],
