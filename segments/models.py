@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from contacts.groups import NextGroupId
+
 
 class SegmentState(models.TextChoices):
     ACTIVE = "active", _("Active")  # saved, restored, or mended
@@ -15,8 +17,12 @@ class SegmentState(models.TextChoices):
 
 
 class Segment(models.Model):
-    """A dynamic segment. Its stored membership is of `built_fingerprint`, which lags behind an edited definition."""
+    """A dynamic segment. Its stored membership is of `built_fingerprint`, which lags behind an edited definition.
 
+    Ids are drawn with those of lists: in the API both are groups.
+    """
+
+    id = models.BigIntegerField(primary_key=True, db_default=NextGroupId(), editable=False)
     name = models.CharField(_("name"), max_length=255, unique=True)
     purpose = models.CharField(_("purpose"), max_length=255, blank=True, default="")
     state = models.CharField(

@@ -9,9 +9,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from cdp.ui.home import Problem, register_home
 from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
+from contacts.card import Line, Section, register_section
+from contacts.models import Contact
 from segments.models import Segment, SegmentState
+from segments.services.chunks import segments_holding
 
 SEE = "segments.view_segment"
+MOST_ON_CARD = 300
 
 
 def register_all() -> None:
@@ -30,6 +34,8 @@ def register_all() -> None:
         },
     )
     register_home("problems", problems, permission=SEE)
+    title, empty = gettext_lazy("Dynamic segments"), gettext_lazy("In none now.")
+    register_section(Section("segments", title, SEE, segments_of, empty))
 
 
 def problems(now: datetime) -> list[Problem]:  # noqa: ARG001
@@ -40,3 +46,15 @@ def problems(now: datetime) -> list[Problem]:  # noqa: ARG001
     text = ngettext("%(count)s segment is broken", "%(count)s segments are broken", count) % {"count": count}
     address = reverse("admin:segments_segment_changelist")
     return [Problem("orange", text, f"{address}?view=broken", _("Mend it"))]
+
+
+def segments_of(contact: Contact) -> list[Line]:
+    """The dynamic segments a contact is in, by their stored members; each leads to why."""
+    rows = Segment.objects.filter(state__in=[SegmentState.ACTIVE, SegmentState.BROKEN]).order_by("name")
+    names = dict(rows.values_list("pk", "name")[:MOST_ON_CARD])
+    held = set(segments_holding(contact.pk, list(names)))
+    return [
+        Line(name, f"{reverse('admin:segments_segment_why', args=[pk])}?contact={contact.pk}", _("why?"))
+        for pk, name in names.items()
+        if pk in held
+    ]
