@@ -8,13 +8,20 @@ from django.core.management import CommandError, call_command
 from contacts.groups import all_groups, find_members
 from contacts.models import ContactList
 from contacts.services.lists import ensure_lists
+from partners.services import create_api_key
 from segments.models import Segment
 from segments.services.definitions import archive_segment, create_segment
-from tests.api.conftest import _fresh_caches, api  # noqa: F401 - the API's client
+from tests.api.conftest import Api
 from tests.contacts.people import NOW, someone, upsert
 from tests.segments.making import all_of, make_segment, named, settle
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def api(settings):
+    settings.API_RATE_LIMITS = False
+    return Api(create_api_key(name="shop", rights=["full"], now=NOW)[1])
 
 
 def anns(count: int) -> list[int]:

@@ -26,7 +26,7 @@ class Command(BaseCommand):
             wanted = wanted.filter(pk=options["segment"])
             if not wanted.exists():
                 raise CommandError(f"no dynamic segment has the id {options['segment']}")
-        report = []
+        report: list[dict[str, Any]] = []
         for segment_id in list(wanted.values_list("pk", flat=True)):
             is_built = build_segment(segment_id, now=datetime.now(UTC))
             row = Segment.objects.select_related("build").get(pk=segment_id)
