@@ -1,10 +1,14 @@
 """Segments in the admin: found, made, edited, explained and refused, each by its right."""
 
+import html
 import json
+import re
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from contacts.models import ContactList
 from segments.builder.sheet import sheet_of
@@ -16,7 +20,8 @@ from segments.services.uses import Use, register_use_finder
 from tests.contacts.people import NOW, someone, upsert
 from tests.events.inbox import event_type
 from tests.segments.making import all_of, condition, did, make_segment, named, settle
-from tests.segments.vector_world import VECTORS
+from tests.segments.vector_world import NOW as VECTOR_NOW
+from tests.segments.vector_world import VECTORS, make_world
 
 pytestmark = pytest.mark.django_db
 
@@ -238,12 +243,9 @@ def test_every_screen_asks_for_its_right(client):
     assert client.get(record(segment, "do/delete/")).status_code == 405
 
 
-def test_the_list_costs_the_same_however_many_there_are(admin_client, django_assert_num_queries):
+def test_the_list_costs_the_same_however_many_there_are(admin_client):
     make_segment(named("Ann"))
     admin_client.get("/admin/segments/segment/")
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(connection) as few:
         admin_client.get("/admin/segments/segment/")
     for number in range(5):
@@ -263,3 +265,35 @@ def test_a_cycle_is_refused(admin_client):
     assert page.status_code == 400
     assert "refers back to this one" in page.text
     assert update_segment(inner.pk, name="In", actor="t", now=NOW).definition == all_of(named("Ann"))
+
+
+SELECT = re.compile(r'<select name="([^"]+)".*?</select>', re.DOTALL)
+CHOSEN = re.compile(r'<option value="([^"]*)" selected')
+TEXTAREA = re.compile(r'<textarea name="([^"]+)"[^>]*>(.*?)</textarea>', re.DOTALL)
+
+
+def filled(page: str) -> dict[str, str]:
+    """What a browser would send for the form as it stands."""
+    form = page[page.index('<form class="ui-page ui-form ui-segment"') :]
+    found = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        name, value = re.search(r'name="([^"]+)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name and not ('type="checkbox"' in tag and " checked" not in tag):
+            found[name[1]] = html.unescape(value[1]) if value else "on"
+    for match in SELECT.finditer(form):
+        chosen = CHOSEN.search(match[0]) or re.search(r'<option value="([^"]*)"', match[0])
+        found[match[1]] = html.unescape(chosen[1]) if chosen else ""
+    for match in TEXTAREA.finditer(form):
+        found[match[1]] = html.unescape(match[2])
+    return found
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_saving_what_the_form_shows_changes_nothing(admin_client, name):
+    make_world()
+    definition = VECTORS[name]["definition"]
+    segment = make_segment(definition=definition, now=VECTOR_NOW)
+    sent = filled(admin_client.get(record(segment, "edit/")).text) | {"do": "save"}
+    answer = admin_client.post(record(segment, "edit/"), sent)
+    assert answer.status_code == 302, answer.text
+    assert Segment.objects.get().fingerprint == read_definition(definition).fingerprint
