@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from contacts.models import ContactList
 from segments.builder.sheet import sheet_of
@@ -178,8 +179,10 @@ def test_editing_makes_a_version_that_can_be_restored(admin_client):
 def test_the_record_shows_members_and_what_happened(admin_client):
     segment = make_segment(named("Ann"))
     [ann] = upsert(someone("X1", "E1", fields={"first_name": "Ann", "last_name": "Lee"}))
-    settle()
+    settle(now=timezone.now())
     assert "Ann Lee" in admin_client.get(record(segment, "contacts/")).text
+    assert 'is-number">1</td>' in admin_client.get(record(segment, "reach/")).text
+    assert "+1 −0" in admin_client.get("/admin/segments/segment/").text
     assert "entered" in admin_client.get(record(segment, "history/")).text
     why = admin_client.get(record(segment, f"why/?contact={ann.contact_id}")).text
     assert "is in" in why
@@ -231,14 +234,14 @@ def test_every_screen_asks_for_its_right(client):
     segment = make_segment(named("Ann"))
     user = get_user_model().objects.create_user("ann", is_staff=True)
     client.force_login(user)
-    pages = [record(segment, tab) for tab in ("change/", "contacts/", "history/", "why/", "edit/")]
+    pages = [record(segment, tab) for tab in ("change/", "contacts/", "history/", "why/", "edit/", "reach/")]
     for page in ["/admin/segments/segment/", ADD, *pages]:
         assert client.get(page).status_code == 403, page
     assert client.post("/admin/segments/segment/preview/", FORM).status_code == 403
     for action in ("delete", "archive", "rebuild"):
         assert client.post(record(segment, f"do/{action}/")).status_code == 403
     user.user_permissions.add(Permission.objects.get(codename="view_segment"))
-    for page, status in zip(pages, (200, 403, 200, 403, 403), strict=True):
+    for page, status in zip(pages, (200, 403, 200, 403, 403, 200), strict=True):
         assert client.get(page).status_code == status, page
     assert client.get(record(segment, "do/delete/")).status_code == 405
 
