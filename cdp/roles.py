@@ -15,9 +15,11 @@ ROLES: dict[str, tuple[str, ...]] = {
         "messaging.view_*", "messaging.add_message", "messaging.change_message", "messaging.send_test",
         "messaging.add_campaign", "messaging.change_campaign", "messaging.delete_campaign", "messaging.launch_campaign",
         "messaging.add_sender", "messaging.change_sender",
+        "segments.view_*", "segments.add_segment", "segments.change_segment", "segments.delete_segment",
         "cdp.view_account", "cdp.view_enginestate",
     ),
-    "Viewer": ("contacts.view_contact", "contacts.view_contactlist", "events.view_event", "events.view_eventtype"),
+    "Viewer": ("contacts.view_contact", "contacts.view_contactlist", "events.view_event", "events.view_eventtype",
+               "segments.view_segment"),
     "Integrator": ("partners.*", "events.view_*", "contacts.view_importsession", "contacts.view_contactfield",
                    "cdp.view_enginestate"),
 }  # fmt: skip

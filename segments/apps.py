@@ -8,8 +8,9 @@ class SegmentsConfig(AppConfig):
 
     def ready(self) -> None:
         from cdp.hooks import contacts_changed, events_processed, persons_erased, persons_moved
-        from contacts import persons
-        from segments import engines, handlers
+        from contacts import groups, persons
+        from segments import engines, handlers, screens
+        from segments.groups import DynamicGroups
         from segments.leaves.channel import ChannelLeaf
         from segments.leaves.event import EventLeaf
         from segments.leaves.field import FieldLeaf
@@ -31,4 +32,6 @@ class SegmentsConfig(AppConfig):
             persons.PersonTable("segments_meanwhile", on_erase="keep"),
         )
         register_use_finder("segments", segments_using)
+        groups.register(DynamicGroups())
         engines.register_all()
+        screens.register_all()

@@ -3,11 +3,11 @@
 Membership lies in `SegmentChunk`: one row per 65 536 person ids, a roaring bitmap of at most about 8 KB.
 """
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from contacts.groups import NextGroupId
 
 
 class SegmentState(models.TextChoices):
@@ -17,8 +17,12 @@ class SegmentState(models.TextChoices):
 
 
 class Segment(models.Model):
-    """A dynamic segment. Its stored membership is of `built_fingerprint`, which lags behind an edited definition."""
+    """A dynamic segment. Its stored membership is of `built_fingerprint`, which lags behind an edited definition.
 
+    Ids are drawn with those of lists: in the API both are groups.
+    """
+
+    id = models.BigIntegerField(primary_key=True, db_default=NextGroupId(), editable=False)
     name = models.CharField(_("name"), max_length=255, unique=True)
     purpose = models.CharField(_("purpose"), max_length=255, blank=True, default="")
     state = models.CharField(
@@ -152,6 +156,24 @@ class MembershipChange(models.Model):
         return f"{self.person_id} {'in' if self.is_entering else 'out of'} {self.segment_id}"
 
 
+class SegmentDay(models.Model):
+    """How many came and went on a day (UTC); written with the journal, so that lists need not count it."""
+
+    id = models.BigAutoField(primary_key=True)
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="days", db_index=False)
+    day = models.DateField()
+    entered = models.BigIntegerField(default=0)
+    left = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("day of a segment")
+        verbose_name_plural = _("days of segments")
+        constraints = [models.UniqueConstraint(fields=["segment", "day"], name="segments_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} {self.day}"
+
+
 class Dirty(models.Model):
     """Append-only: something a segment may read has changed for a person.
 
@@ -245,8 +267,3 @@ class Clock(models.Model):
 
     def __str__(self) -> str:
         return str(self.swept_at)
-
-    @classmethod
-    def start(cls, now: Any) -> None:
-        """Begin sweeping from here, once."""
-        cls.objects.bulk_create([cls(pk=1, swept_at=now)], ignore_conflicts=True)

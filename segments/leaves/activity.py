@@ -36,6 +36,7 @@ class Rows:
         where: what always holds (SQL with its parameters).
         order: columns that break ties of `at`, e.g. `e.seq`.
         document: SQL of type jsonb that holds all parameters.
+        figures: aggregates of one's own, as (function's name, SQL over a person's rows); pass their names to `Measure.read`.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Rows:
     params: tuple[Any, ...] = ()
     order: str = ""
     document: str = "'{}'::jsonb"
+    figures: tuple[tuple[str, str], ...] = ()
 
     def param(self, name: str) -> str:
         """A parameter by its name; nested ones use dots."""
@@ -185,7 +187,8 @@ def read_where(members: Members) -> tuple[Where, ...]:
 
 
 def join_sql(items: Sequence[Where], document: str, op: str, *, depth: int = 1) -> Sql:
-    texts, params = [], []
+    texts: list[str] = []
+    params: list[Any] = []
     for item in items:
         text, more = item.sql(document, depth=depth)
         texts.append(text)
@@ -226,10 +229,10 @@ def _by_zone(window: Window, rows: Rows, scope: Scope) -> tuple[Sql, Sql]:
         [one.low for one in by_zone.values()],
         [_beyond(one) for one in by_zone.values()],
     )
-    text, params = f"{rows.at} < coalesce(z.high, %s)", (_beyond(own),)
-    if own.low is not None:
-        text, params = f"{text} AND {rows.at} >= coalesce(z.low, %s)", (*params, own.low)
-    return (joins, columns), (text, params)
+    text = f"{rows.at} < coalesce(z.high, %s)"
+    if own.low is None:
+        return (joins, columns), (text, (_beyond(own),))
+    return (joins, columns), (f"{text} AND {rows.at} >= coalesce(z.low, %s)", (_beyond(own), own.low))
 
 
 def _beyond(found: Range) -> datetime | None:

@@ -118,6 +118,8 @@ class FieldLeaf(Leaf):
         value = members.take("value")
         if isinstance(value, dict):
             raise members.fail("value", "must be a value or a list of values")
+        if isinstance(value, list) and not 1 <= len(value) <= operators.MOST_VALUES:
+            raise members.fail("value", f"must be a list of 1 to {operators.MOST_VALUES} values")
         is_set = isinstance(value, list) and cmp not in ("between", "not_between")
         kept = members.keep("value", _sorted(value) if is_set else value)
         return cls(field, cmp, kept, is_exact=is_exact)

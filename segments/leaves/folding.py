@@ -24,7 +24,8 @@ def folding_functions(schema: str) -> str:
 
     Calls name the schema, so that indexes over the functions can be restored from a dump.
     """
-    single, several = [], []
+    single: list[tuple[str, str]] = []
+    several: list[tuple[str, str]] = []
     for code in range(0x80, sys.maxunicode + 1):
         sign = chr(code)
         folded = sign.casefold()

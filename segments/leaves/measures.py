@@ -4,6 +4,7 @@ A figure that nobody without rows can have is asked of those with rows; where ha
 (count and sum of nothing are 0), the complement is asked: so "never" costs what "at least once" does.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ FUNCTIONS = (
     "count", "sum", "avg", "min", "max", "first", "last", "distinct", "distinct_days", "first_at", "last_at",
 )  # fmt: skip
 NEED_PARAM = ("sum", "avg", "min", "max", "first", "last", "distinct")
-ZERO_WITHOUT_ROWS = ("count", "sum", "distinct", "distinct_days")
+ZERO_WITHOUT_ROWS = ("count", "sum", "distinct", "distinct_days", "messages")
 TIMES = ("first_at", "last_at")
 NUMBER_OPERATORS = operators.with_negatives(operators.NUMBER)
 TEXT_OPERATORS = operators.with_negatives(operators.TEXT, operators.NUMBER)
@@ -153,6 +154,9 @@ class Measure:
 
     def figure(self, rows: Rows, scope: Scope) -> str:
         """SQL of the aggregate over one person's rows."""
+        own_figures = dict(rows.figures)
+        if self.fn in own_figures:
+            return own_figures[self.fn]
         own = rows.param(self.param) if self.param else ""
         if self.fn in ("sum", "avg", "min", "max"):
             text = f"{self.fn}(segments_number({own}))"
@@ -186,6 +190,8 @@ class Measure:
         from_, (condition, params) = self._counted(rows, window, where, one, more)
         sql = f"SELECT {self.figure(rows, scope)} FROM {from_[0]} WHERE {condition}"
         value = fetch_one(sql, [*from_[1], *params])
+        if self.fn in ("first", "last") and value is not None:
+            value = json.loads(value)  # a parameter's value, of type jsonb
         if value is None:
             return _("none")
         if isinstance(value, datetime):

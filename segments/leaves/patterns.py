@@ -5,8 +5,8 @@ bring the database to its knees.
 """
 
 import re
-import re._constants as c  # type: ignore[import-untyped]
-import re._parser as parser  # type: ignore[import-untyped]
+import re._constants as c  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
 from typing import Any
 
 LONGEST = 200

@@ -118,7 +118,8 @@ class Members:
         members = Members(value, self.at(name))
         found = read(members)
         members.finish()
-        self.keep(name, members.canonical)
+        if default is MISSING or found != default:
+            self.keep(name, members.canonical)
         return found
 
     def parts(self, name: str, read: Callable[["Members"], Part], *, most: int = 20) -> tuple[Part, ...]:

@@ -30,7 +30,8 @@ class Condition:
 
     def as_json(self) -> dict[str, Any]:
         more: dict[str, Any] = {"not": True} if self.is_negated else {}
-        return json.loads(self.form) | more | ({"label": self.label} if self.label else {})
+        form: dict[str, Any] = json.loads(self.form)
+        return form | more | ({"label": self.label} if self.label else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ def depth(node: Group | Condition) -> int:
 def canonical_node(node: Group | Condition) -> dict[str, Any]:
     """Keys sorted when written, defaults and labels dropped, groups of one without `not` taken for their item."""
     if isinstance(node, Condition):
-        return json.loads(node.form) | ({"not": True} if node.is_negated else {})
+        form: dict[str, Any] = json.loads(node.form)
+        return form | ({"not": True} if node.is_negated else {})
     items = [canonical_node(item) for item in node.items]
     if len(items) == 1 and not node.is_negated:
         return items[0]

@@ -24,7 +24,7 @@ def check_definition(definition: Definition, catalogue: Catalogue, *, own_id: in
             condition.leaf.check(catalogue)
             if isinstance(condition.leaf, SegmentLeaf):
                 for number in condition.leaf.value:
-                    check_chain(number, catalogue, passed=() if own_id is None else (own_id,))
+                    check_chain(number, catalogue, passed=(own_id or 0,))
         except BrokenReference as error:
             faults.append(RuleFault(path, error.code, error.message))
     if faults:
@@ -32,7 +32,7 @@ def check_definition(definition: Definition, catalogue: Catalogue, *, own_id: in
 
 
 def check_chain(number: int, catalogue: Catalogue, *, passed: tuple[int, ...]) -> None:
-    """Follow references of segments to segments.
+    """Follow references of segments to segments. `passed` begins with the segment that refers, 0 for a new one.
 
     Raises:
         BrokenReference: they come back to one passed, or go deeper than five.
@@ -40,7 +40,7 @@ def check_chain(number: int, catalogue: Catalogue, *, passed: tuple[int, ...]) -
     info = catalogue.segment(number)
     if number in passed:
         raise BrokenReference("segment_cycle", f"the segment {info.name} refers back to this one")
-    if len(passed) >= DEEPEST_REFERENCE:
+    if len(passed) > DEEPEST_REFERENCE:
         raise BrokenReference("too_deep", f"segments may refer to segments at most {DEEPEST_REFERENCE} deep")
     for inner in referred_segments(read_definition(info.definition)):
         check_chain(inner, catalogue, passed=(*passed, number))

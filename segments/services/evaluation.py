@@ -114,7 +114,7 @@ class Pass:
         if self.uses_stored and info.is_current:
             found = stored_members(number, among=self.scope.among) & self.universe
         else:
-            if number in self._inside or len(self._inside) >= DEEPEST_REFERENCE:
+            if number in self._inside or len(self._inside) > DEEPEST_REFERENCE:
                 raise BrokenReference(
                     "segment_cycle", f"the segment {info.name} refers to itself or too deep"
                 )

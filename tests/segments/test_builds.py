@@ -100,10 +100,14 @@ def test_a_build_of_a_definition_edited_meanwhile_comes_to_nothing(monkeypatch):
     assert members(segment) == {bob.contact_id}
 
 
+def lose(rows, *, now):
+    """A lost announcement: the defect the nightly build is there for."""
+
+
 def test_a_nightly_build_puts_right_what_drifted_and_counts_it(monkeypatch):
     segment = make_segment(named("Ann"))
     with monkeypatch.context() as patch:
-        patch.setattr("segments.handlers.append", lambda rows, now: None)  # a lost announcement: the defect
+        patch.setattr("segments.handlers.append", lose)
         [ann] = upsert(someone("X1", fields={"first_name": "Ann"}))
     settle()
     assert members(segment) == set()
