@@ -3,6 +3,8 @@
 - `accept`: single events accepted over HTTP, against a no-op of the same server
 - `contacts`: contacts upserted in bulk
 - `merge`: contacts merged in batches, against one transaction per merge; and rows that move
+- `segments`: conditions evaluated against DuckDB over the same rows, a difference written, live membership
+- `send`: campaign mail rendered and handed over, against a loop of prepared bytes
 - `store`: a full inbox moved into the store, against COPY into the same table
 - `sustained`: batches accepted, the whole way from HTTP into the store, and how soon an event is visible
 """
@@ -22,7 +24,7 @@ def programs() -> list[str]:
     return sorted(
         path.stem
         for path in here.glob("*.py")
-        if path.stem not in ("__init__", "__main__", "rounds", "load", "noop")
+        if path.stem not in ("__init__", "__main__", "rounds", "load", "noop", "mailsink")
     )
 
 

@@ -10,6 +10,11 @@ CALENDAR = {
     "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
     "forget old bulk requests": ("contacts.forget_sessions", crontab(hour="2", minute="40")),
     "forget merges": ("contacts.forget_merges", crontab(hour="2", minute="50")),
+    "end blocks of addresses": ("contacts.end_blocks", crontab(hour="0", minute="25")),
+    "assume silent messages delivered": ("messaging.assume_delivered", crontab(minute="35")),
+    "forget notices of bounces": ("messaging.forget_notices", crontab(minute="40")),
+    "keep partitions of messages": ("messaging.keep_partitions", crontab(hour="2", minute="15")),
+    "forget keys of provider events": ("messaging.forget_activity_keys", crontab(hour="3", minute="30")),
     "switch off idle API keys": ("partners.disable_idle_keys", crontab(hour="3", minute="5")),
     "forget request fingerprints": ("partners.forget_fingerprints", crontab(minute="*/10")),
 }

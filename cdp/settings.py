@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -29,6 +30,11 @@ if HAS_SECRET_KEY and not SECRET_KEY:
     SECRET_KEY = secrets.token_urlsafe(50)  # for commands that sign nothing another process must read
 ALLOWED_HOSTS = env.words("CDP_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.words("CDP_CSRF_TRUSTED_ORIGINS")
+CDP_PUBLIC_URL = env.url("CDP_PUBLIC_URL", INSTANCE.public_url)  # every link in a sent message begins with it
+ALLOWED_HOSTS += [str(urlsplit(CDP_PUBLIC_URL).hostname)]
+CDP_LINK_SECRETS = env.numbered_secrets("CDP_LINK_SECRETS")
+CDP_SCANNER_SECONDS = env.integer("CDP_SCANNER_SECONDS", 2, most=3600)
+CDP_MACHINE_NETWORKS = env.text("CDP_MACHINE_NETWORKS")  # a file: messaging.tracking.networks
 
 INSTALLED_APPS = [
     "cdp.apps.KernelConfig",
@@ -204,3 +210,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["cdp.api.schema.strip_slashes"],
 }
 EVENT_LANES = env.integer("CDP_EVENT_LANES", 1, least=1, most=64)
+
+# Sending (docs/settings.md)
+EMAIL_URL = env.text("EMAIL_URL")  # read by messaging.services.connections; empty: the mailbox on disk
+SEND_LEASE_SECONDS = env.integer("CDP_SEND_LEASE_SECONDS", 300, least=2, most=3600)

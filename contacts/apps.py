@@ -15,6 +15,7 @@ class ContactsConfig(AppConfig):
             table("contacts_key", at_once=True),
             table("contacts_device", at_once=True),
             table("contacts_identifierchange", keeps_origin=True),
+            table("contacts_addresschange", keeps_origin=False),
             table("contacts_listmember", "contact_id", "union", ("list_id",), at_once=True),
             table(
                 "contacts_subscriptionchoice", "contact_id", "union", ("category_id", "channel"), at_once=True

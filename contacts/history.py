@@ -5,7 +5,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contacts.models import AddressKind, Contact, IdentifierChange, IdentifierKind, SubscriptionChoice
+from contacts.models import (
+    AddressChange,
+    AddressKind,
+    Contact,
+    IdentifierChange,
+    IdentifierKind,
+    SubscriptionChoice,
+)
 from contacts.timeline import Entry, Query
 
 KINDS = {**dict(AddressKind.choices), **dict(IdentifierKind.choices)}
@@ -38,6 +45,7 @@ class ContactSource:
         contact = Contact.objects.filter(pk=person_id).first()
         entries = [self._identifier(row) for row in self._changes(person_id)]
         entries += [self._choice(row) for row in self._choices(person_id)]
+        entries += [self._address(row) for row in self._addresses(person_id)]
         if contact is not None:
             source = contact.get_source_display()
             detail = f"{source}: {contact.source_detail}" if contact.source_detail else source
@@ -76,3 +84,24 @@ class ContactSource:
         title = _("Subscribed to a category") if row.is_subscribed else _("Unsubscribed from a category")
         summary = f"{row.category.name} ({row.actor})" if row.actor else row.category.name
         return Entry(row.chosen_at, f"choice-{row.pk}", "system", title, summary=summary)
+
+    def _addresses(self, person_id: int) -> Any:
+        return AddressChange.objects.filter(person_id=person_id).order_by("-at")[: self.most]
+
+    def _address(self, row: AddressChange) -> Entry:
+        titles = {
+            "unsubscribed": _("Unsubscribed from everything"), "resubscribed": _("Subscribed again"),
+            "complained": _("Complained of spam"), "confirmed": _("Address confirmed"),
+            "blacklisted": _("Address blacklisted"), "excluded": _("Address taken off the blacklist"),
+            "no_such_address": _("Mail returned: no such address"), "no_such_domain": _("Mail returned: no such domain"),
+            "mailbox_full": _("Mail returned: mailbox full or inactive"), "temporary": _("Mail returned for now"),
+            "block_ended": _("Block of the address ended"), "alive": _("Address reachable again"),
+        }  # fmt: skip
+        words = [row.value, row.reason, row.comment]
+        return Entry(
+            row.at,
+            f"address-{row.pk}",
+            "system",
+            titles.get(row.signal, row.signal),
+            summary=" · ".join(w for w in words if w),
+        )

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
+from contacts.services.addresses import end_blocks
 from contacts.services.bulk import forget_sessions
 from contacts.services.unmerging import forget_trails
 
@@ -16,3 +17,9 @@ def forget_old_sessions() -> None:
 @shared_task(name="contacts.forget_merges")
 def forget_old_merges() -> None:
     forget_trails(now=datetime.now(UTC))
+
+
+@shared_task(name="contacts.end_blocks")
+def end_address_blocks() -> None:
+    while end_blocks(now=datetime.now(UTC)):
+        pass

@@ -4,6 +4,7 @@ from contacts.models.audit import AuditAction, ContactAudit
 from contacts.models.fields import ContactField, FieldGroup, FieldType, IndexState, MergeStrategy
 from contacts.models.identifiers import (
     Address,
+    AddressChange,
     AddressKind,
     AddressStatus,
     Device,
@@ -27,6 +28,7 @@ from contacts.models.people import Contact, ContactState, PersonMove, Source, Vi
 
 __all__ = [
     "Address",
+    "AddressChange",
     "AddressKind",
     "AddressStatus",
     "AuditAction",

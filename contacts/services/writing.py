@@ -39,7 +39,9 @@ WHERE c.id = w.id
 GIVE_KEYS = """
 UPDATE contacts_key k SET person_id = w.person_id, scope = coalesce(w.scope, k.scope), is_active = coalesce(w.active, k.is_active)
 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bool[]) AS w (kind, value, person_id, scope, active)
-WHERE k.kind = w.kind AND k.value = w.value
+WHERE k.kind = w.kind AND k.value = w.value AND (k.person_id <> w.person_id OR k.scope <> coalesce(w.scope, k.scope)
+    OR k.is_active <> coalesce(w.active, k.is_active))
+RETURNING k.person_id, k.kind
 """
 DROP_ADDRESSES = """
 DELETE FROM contacts_address a USING unnest(%s::text[], %s::text[]) AS w (kind, value)
@@ -51,7 +53,8 @@ SELECT person_id, kind, value, %s, reason, moved_to
 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[]) AS w (person_id, kind, value, reason, moved_to)
 """
 RECONFIRM = """
-UPDATE contacts_address a SET status = 'unconfirmed', status_at = %s, reason = '', actor = %s
+UPDATE contacts_address a SET status = CASE WHEN a.is_blacklisted THEN 'blacklisted' ELSE 'unconfirmed' END,
+    previous_status = a.status, status_at = %s, reason = '', actor = %s
 FROM unnest(%s::text[], %s::text[]) AS w (kind, value)
 WHERE a.kind = w.kind AND a.value = w.value AND a.status = 'unsubscribed'
 """
@@ -138,6 +141,12 @@ class Plan:
     devices: list[tuple[Any, ...]] = field(default_factory=list)
     replaced: list[tuple[int, str]] = field(default_factory=list)
     kept: list[tuple[str, str]] = field(default_factory=list)
+    rekeyed: list[tuple[int, str]] = field(
+        default_factory=list
+    )  # (person, kind) of keys got or changed, once written
+    relisted: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # (contact, list) joined or left, once written
 
     def unused(self, item: ContactInput, locked: Locked, index: int) -> None:
         """Take back identifier rows inserted for an input that came to nothing."""
@@ -219,13 +228,26 @@ class Plan:
         if self.joined:
             cursor.execute(JOIN_LISTS, [self.now, *_columns(self.joined, 2)])
             joined = sorted(cursor.fetchall())
+            self.relisted.extend(joined)
             if joined:
                 cursor.execute(OPT_IN, [self.now, self.actor, *_columns(joined, 2)])
         if self.left:
             cursor.execute(LEAVE_LISTS, _columns(self.left, 2))
             left = sorted(cursor.fetchall())
+            self.relisted.extend(left)
             if left:
                 cursor.execute(OPT_OUT, [self.now, self.actor, *_columns(left, 2)])
+
+    def words(self) -> list[tuple[int, str]]:
+        """(contact, word) of what was written besides columns: lists joined or left, keys got or lost."""
+        visitors = {person.id for person in self.visitors}
+        found = [(contact, f"list.{number}") for contact, number in self.relisted]
+        found += [(person, f"key.{kind}") for person, kind in self.rekeyed if person not in visitors]
+        found += [
+            (person, f"key.{kind}") for person, kind, _v, reason, _to in self.former if reason == "moved"
+        ]
+        found += [(person, f"key.{kind}") for person, kind in self.replaced]
+        return found
 
     def _write_people(self, cursor: Any) -> None:
         if self.created:
@@ -248,6 +270,7 @@ class Plan:
         if self.given_keys:
             columns = _columns(self.given_keys, 5)
             cursor.execute(GIVE_KEYS, columns)
+            self.rekeyed.extend(cursor.fetchall())
             cursor.execute(FOLLOW_KEYS, columns[:2])
         if self.replaced:
             kept = _columns(self.kept, 2) if self.kept else [[], []]

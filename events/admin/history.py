@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cdp.ui.admin import ReadOnlyAdmin
+from events.elsewhere import Elsewhere, find
 from events.history import newest, read_history, read_question
 from events.models import Event, EventFlag, EventType, InboxEvent
 from events.timeline import flag_notes
@@ -43,7 +44,7 @@ class EventAdmin(ReadOnlyAdmin):
             query.pop(name, None)
         context = {
             "title": _("Event history"), "tab": "history", "rows": rows, "page": page, "question": question,
-            "query": query.urlencode(),
+            "query": query.urlencode(), "place": _kept_elsewhere(question.type_id),
             "types": [(kind.pk, str(kind)) for kind in EventType.objects.order_by("name").only("name", "key")],
             "period": request.GET.get("period", "24h"), "own": {n: request.GET.get(n, "") for n in ("from", "to")},
         }  # fmt: skip
@@ -80,3 +81,11 @@ class EventAdmin(ReadOnlyAdmin):
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, template, frame | context)
+
+
+def _kept_elsewhere(type_id: int | None) -> Elsewhere | None:
+    """Where the events of a type are, when they are not here."""
+    if type_id is None:
+        return None
+    key = EventType.objects.filter(pk=type_id).values_list("key", flat=True).first()
+    return find(key) if key else None

@@ -18,6 +18,7 @@ PAGES = {
     "contacts/contactfield/": "view_contactfield",
     "contacts/fieldgroup/": "view_fieldgroup",
     "events/eventtype/": "view_eventtype",
+    "segments/segment/": "view_segment",
     "cdp/account/1/change/": "view_account",
     "partners/apikey/": "view_apikey",
     "cdp/enginestate/": "view_enginestate",

@@ -16,6 +16,7 @@ from django.db import connection
 from cdp.calendar import ensure_calendar
 from contacts.models import Contact
 from events.services.upkeep import keep_partitions
+from messaging.services.upkeep import keep_partitions as keep_message_partitions
 
 MAY_MAKE = """
 SELECT coalesce(has_schema_privilege('public', 'CREATE'), false)
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         self._check_rights()
         call_command("migrate", interactive=False, verbosity=0)
         keep_partitions(now=datetime.now(UTC))
+        keep_message_partitions(now=datetime.now(UTC))
         ensure_calendar()
         self._collect_static()
         self._make_administrator()
