@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
+SHORTEST_SECRET = 32
 FALSE_WORDS = {"0", "false", "no", "off"}
 
 
@@ -44,6 +46,26 @@ class Environment:
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """A comma-separated list."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
+
+    def url(self, name: str, default: str) -> str:
+        """An http or https address without a query; a slash at its end is dropped."""
+        value = self.text(name, default)
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ImproperlyConfigured(f"{name}={value!r}: use an address such as https://mail.example.com.")
+        return value.rstrip("/")
+
+    def numbered_secrets(self, name: str) -> list[str]:
+        """Secrets with their number before a colon: "2:newest,1:older". Values are never put in an error."""
+        secrets = self.words(name)
+        numbers = [secret.partition(":")[0] for secret in secrets]
+        good = all(n.isdecimal() and 1 <= int(n) <= 15 for n in numbers) and len(set(numbers)) == len(numbers)
+        if not good or any(len(secret.partition(":")[2]) < SHORTEST_SECRET for secret in secrets):
+            raise ImproperlyConfigured(
+                f"{name}: use NUMBER:SECRET, separated by commas; numbers from 1 to 15, each once, "
+                f"secrets of at least {SHORTEST_SECRET} characters."
+            )
+        return secrets
 
     def path(self, name: str, default: Path) -> Path:
         return Path(self.text(name, str(default))).expanduser().resolve()

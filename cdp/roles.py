@@ -34,6 +34,10 @@ def permissions(patterns: tuple[str, ...]) -> list[Permission]:
     wanted = Q(pk__in=[])
     for pattern in patterns:
         app, _, codename = pattern.partition(".")
-        end = {"codename__startswith": codename.rstrip("*")} if codename.endswith("*") else {"codename": codename}
+        end = (
+            {"codename__startswith": codename.rstrip("*")}
+            if codename.endswith("*")
+            else {"codename": codename}
+        )
         wanted |= Q(content_type__app_label=app, **end)
     return list(Permission.objects.filter(wanted))

@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -26,6 +27,9 @@ if HAS_SECRET_KEY and not SECRET_KEY:
     SECRET_KEY = secrets.token_urlsafe(50)  # for commands that sign nothing another process must read
 ALLOWED_HOSTS = env.words("CDP_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.words("CDP_CSRF_TRUSTED_ORIGINS")
+CDP_PUBLIC_URL = env.url("CDP_PUBLIC_URL", INSTANCE.public_url)  # every link in a sent message begins with it
+ALLOWED_HOSTS += [str(urlsplit(CDP_PUBLIC_URL).hostname)]
+CDP_LINK_SECRETS = env.numbered_secrets("CDP_LINK_SECRETS")
 
 INSTALLED_APPS = [
     "cdp.apps.KernelConfig",

@@ -5,3 +5,11 @@ from django.utils.translation import gettext_lazy as _
 class MessagingConfig(AppConfig):
     name = "messaging"
     verbose_name = _("Messages")
+
+    def ready(self) -> None:
+        from contacts import persons
+
+        persons.register(
+            persons.PersonTable("messaging_delivery", "contact_id"),
+            persons.PersonTable("messaging_activity"),
+        )

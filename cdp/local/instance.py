@@ -18,6 +18,7 @@ class Instance:
     mark: str = ""  # names the processes of this instance: see processes.MARK
     database_url: str = "postgres://postgres@127.0.0.1:5432/cdp"
     broker_url: str = "redis://127.0.0.1:6379/0"
+    public_url: str = "http://127.0.0.1:8000"  # where the last `up` served
     postgres_port: int = 0
     postgres_password: str = ""
     postgres_programs: str = ""

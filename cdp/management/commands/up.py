@@ -75,7 +75,7 @@ class Command(BaseCommand):
         return lock
 
     def _run(self) -> None:
-        instance = with_secrets(read_instance(self.data_dir))
+        instance = replace(with_secrets(read_instance(self.data_dir)), public_url=self._address())
         write_instance(self.data_dir, instance)
         self.environment = {
             "CDP_DATA_DIR": str(self.data_dir),
@@ -161,10 +161,13 @@ class Command(BaseCommand):
         for child in self.children:
             child.start()
 
-    def _wait_until_ready(self) -> None:
+    def _address(self) -> str:
         host = self.options["host"]
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
-        address = f"http://{shown}:{self.options['port']}"
+        return f"http://{shown}:{self.options['port']}"
+
+    def _wait_until_ready(self) -> None:
+        address = self._address()
         deadline = time.monotonic() + READY_SECONDS
         while not self.stopping.wait(0.1):
             for child in self.children:

@@ -1,0 +1,1 @@
+"""What comes back from sent messages by links of our own: opens, clicks, unsubscribes, views in a browser."""
