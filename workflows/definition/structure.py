@@ -14,28 +14,28 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Base of every piece of a definition."""
 
 
-class Wait(Part):
+class Wait(Part, kw_only=True):
     """A length of time."""
 
     n: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     unit: Unit
 
 
-class Reference(Part):
+class Reference(Part, kw_only=True):
     """Something kept elsewhere, by kind and id; event types are named by their key."""
 
     ref: Literal["message", "segment", "list", "field", "event_type"]
     id: int | str
 
 
-class StartEvent(Part):
+class StartEvent(Part, kw_only=True):
     """Which events start the workflow. `filters` is a condition tree over `event.…`."""
 
     type: str
     filters: dict[str, Any] | None = None
 
 
-class Unique(Part):
+class Unique(Part, kw_only=True):
     """Process unique events: each time, once, or once in every `n` `unit`, by event key or by contact."""
 
     mode: Literal["each_time", "once", "once_in"] = "each_time"
@@ -44,7 +44,7 @@ class Unique(Part):
     by: Literal["key", "contact"] = "key"
 
 
-class Start(Part):
+class Start(Part, kw_only=True):
     """What starts a launch. `kind` `none`: only by hand."""
 
     enabled: bool = True
@@ -56,7 +56,7 @@ class Start(Part):
     contact_filters: dict[str, Any] | None = None
 
 
-class ExitRule(Part):
+class ExitRule(Part, kw_only=True):
     """Ends open launches at once: an event of `types`, or membership of a segment or list."""
 
     id: str
@@ -68,18 +68,18 @@ class ExitRule(Part):
     segment: Reference | None = None
 
 
-class Stop(Part):
+class Stop(Part, kw_only=True):
     at: str | None = None
     after_launches: Annotated[int, msgspec.Meta(ge=1)] | None = None
     exit_rules: tuple[ExitRule, ...] = ()
 
 
-class Overdue(Part):
+class Overdue(Part, kw_only=True):
     mode: Literal["run", "skip"] = "run"
     max_lateness: str = "P1D"
 
 
-class Settings(Part):
+class Settings(Part, kw_only=True):
     """Options of the whole workflow.
 
     `allowed_hours` maps weekdays to ranges `["10:00", "18:00"]`; message blocks with `allowed_hours` keep to them.
@@ -97,12 +97,12 @@ class Settings(Part):
     max_hold_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 72
 
 
-class Position(Part):
+class Position(Part, kw_only=True):
     x: float = 0
     y: float = 0
 
 
-class NodeData(Part):
+class NodeData(Part, kw_only=True):
     """`params` are read by the block's own structure. `on_error`: what follows a failure (product document, 13.5)."""
 
     caption: str = ""
@@ -112,22 +112,22 @@ class NodeData(Part):
     disabled: bool = False
 
 
-class Node(Part):
+class Node(Part, kw_only=True):
     id: str
     type: str
     position: Position = Position()
     data: NodeData = NodeData()
 
 
-class Edge(Part):
+class Edge(Part, kw_only=True):
     id: str
     source: str
     target: str
-    sourceHandle: str = "next"  # noqa: N815 - the document's spelling
-    targetHandle: str = "in"  # noqa: N815
+    sourceHandle: str = "next"
+    targetHandle: str = "in"
 
 
-class Definition(Part):
+class Definition(Part, kw_only=True):
     """A whole workflow. `ui` is the editor's and never acts."""
 
     schema: Literal["workflow/1"] = "workflow/1"
