@@ -1,0 +1,226 @@
+"""What is measured over the rows that count, and how the figure is compared (segments document, 4.2 and 5).
+
+A figure that nobody without rows can have is asked of those with rows; where having no rows satisfies the comparison
+(count and sum of nothing are 0), the complement is asked: so "never" costs what "at least once" does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from segments.leaves import operators, wording
+from segments.leaves.activity import Rows, Where, join_sql, quote, window_edges, window_sql
+from segments.leaves.base import Query, Scope, fetch_one
+from segments.leaves.moments import range_of
+from segments.leaves.operators import Sql, TextValue, range_sql
+from segments.leaves.windows import Window
+from segments.rules.errors import BrokenReference
+from segments.rules.members import Members
+
+FUNCTIONS = (
+    "count", "sum", "avg", "min", "max", "first", "last", "distinct", "distinct_days", "first_at", "last_at",
+)  # fmt: skip
+NEED_PARAM = ("sum", "avg", "min", "max", "first", "last", "distinct")
+ZERO_WITHOUT_ROWS = ("count", "sum", "distinct", "distinct_days")
+TIMES = ("first_at", "last_at")
+NUMBER_OPERATORS = operators.with_negatives(operators.NUMBER)
+TEXT_OPERATORS = operators.with_negatives(operators.TEXT, operators.NUMBER)
+TIME_OPERATORS = operators.with_negatives(operators.MOMENT)
+ALL_OPERATORS = tuple(dict.fromkeys((*NUMBER_OPERATORS, *TEXT_OPERATORS, *TIME_OPERATORS)))
+PROBE = datetime(2026, 1, 1, tzinfo=UTC)  # only to see that a literal can be read
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A figure and its comparison: `fn` of `param`, `cmp`, `value` or, for times, `within` a window."""
+
+    fn: str = "count"
+    param: str = ""
+    cmp: str = "gte"
+    value: Any = 1
+    within: Window | None = None
+
+    @classmethod
+    def read(cls, members: Members, *, functions: Sequence[str] = FUNCTIONS) -> "Measure":
+        """The members `measure`, `cmp` and `value` of a leaf; none of them means at least once."""
+        fn, param = members.part("measure", lambda part: _read_function(part, functions), ("count", ""))
+        if not members.has("cmp") and not members.has("value"):
+            members.take("cmp", None)
+            members.take("value", None)
+            return cls(fn, param)
+        cmp = members.choice("cmp", operators_of(fn), code="unknown_operator")
+        if cmp in ("is_empty", "not_empty"):
+            return cls(fn, param, cmp, None)
+        if cmp in ("within", "not_within"):
+            return cls(fn, param, cmp, None, members.part("value", Window.read))
+        found = cls(fn, param, cmp, members.keep("value", members.take("value")))
+        try:
+            found.check()
+        except BrokenReference as error:
+            raise members.fail("value", error.message) from error
+        return found
+
+    def check(self) -> None:
+        """Raises: BrokenReference: the literal does not fit the figure."""
+        cmp, _is_complement = operators.positive_of(self.cmp)
+        if self.fn in TIMES:
+            range_of(cmp, self.value, self.within, PROBE, UTC)
+        elif self.fn in ("first", "last") and not self._is_numeric:
+            operators.text_sql(_TEXT, cmp, self.value, exact=False)
+        else:
+            operators.number_sql("x", cmp, self.value)
+
+    @property
+    def _is_numeric(self) -> bool:
+        """Whether a first or last value is compared as a number: by the operator, or a literal that is one."""
+        cmp, _is_complement = operators.positive_of(self.cmp)
+        is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        return is_number or cmp in ("gt", "gte", "lt", "lte", "between")
+
+    def query(
+        self, rows: Rows, window: Window, where: Sequence[Where], scope: Scope, *, more: Sql = ("true", ())
+    ) -> Query:
+        """Persons whose figure satisfies the comparison. `more`: another condition on the rows."""
+        cmp, is_complement = operators.positive_of(self.cmp)
+        without_rows = self.fn in ZERO_WITHOUT_ROWS and operators.holds(Decimal(0), cmp, self.value)
+        from_, (condition, params) = self._counted(rows, window, where, scope, more)
+        text, values = self.having(rows, cmp, scope)
+        if without_rows:
+            text = f"NOT ({text})"
+        sql = f"SELECT {rows.person} AS person_id FROM {from_[0]} WHERE {condition}"
+        if self._is_at_least_one(cmp) or (without_rows and self._is_none(cmp)):
+            return Query(sql, (*from_[1], *params), is_complement != without_rows)
+        sql += f" GROUP BY {rows.person} HAVING {text}"
+        return Query(sql, (*from_[1], *params, *values), is_complement != without_rows)
+
+    def _is_at_least_one(self, cmp: str) -> bool:
+        """Any row decides: nothing has to be counted."""
+        if self.fn not in ("count", "first_at", "last_at", "distinct_days"):
+            return False
+        if self.fn in TIMES:
+            return cmp == "not_empty"
+        number = None if cmp in ("not_empty", "between") else operators.number_literal(self.value)
+        return (cmp == "gte" and number == 1) or (cmp == "gt" and number == 0)
+
+    def _is_none(self, cmp: str) -> bool:
+        if self.fn not in ("count", "distinct_days") or cmp in ("not_empty", "between"):
+            return False
+        number = operators.number_literal(self.value)
+        return (cmp in ("eq", "lte") and number == 0) or (cmp == "lt" and number == 1)
+
+    def _counted(
+        self, rows: Rows, window: Window, where: Sequence[Where], scope: Scope, more: Sql
+    ) -> tuple[Sql, Sql]:
+        """FROM and WHERE of the rows that count."""
+        (joins, joined), (inside, inside_params) = window_sql(window, rows, scope)
+        text, text_params = join_sql(where, rows.document, "and")
+        narrow, ids = scope.narrow(rows.person)
+        condition = f"{rows.where} AND {inside} AND {text} AND {more[0]}{narrow}"
+        return (rows.source + joins, joined), (condition, (*rows.params, *inside_params, *text_params, *more[1], *ids))
+
+    def having(self, rows: Rows, cmp: str, scope: Scope) -> Sql:
+        """The positive comparison of the figure over a person's rows."""
+        figure = self.figure(rows, scope)
+        if self.fn in TIMES:
+            if cmp == "not_empty":
+                return f"{figure} IS NOT NULL", ()
+            zone = scope.catalogue.zone
+            text, params = range_sql(figure, range_of(cmp, self.value, self.within, scope.now, zone))
+            return (text, params) if self.within is None else self._clocked(text, params, figure, scope)
+        if self.fn in ("first", "last") and not self._is_numeric:
+            text_value = TextValue(f"segments_text({figure})", f"segments_scalar({figure})", f"({figure} #>> '{{}}')")
+            return operators.text_sql(text_value, cmp, self.value, exact=False)
+        return operators.number_sql(
+            f"segments_number({figure})" if self.fn in ("first", "last") else figure, cmp, self.value
+        )
+
+    def _clocked(self, text: str, params: tuple[Any, ...], figure: str, scope: Scope) -> Sql:
+        """Time of day and weekdays of the window the time must lie in."""
+        assert self.within is not None
+        rows = Rows(source="", person="", at=figure)
+        window = Window(clock=self.within.clock, weekdays=self.within.weekdays)
+        _joins, (more, values) = window_sql(window, rows, scope)
+        return (f"({text} AND {more})", (*params, *values)) if window.filters_clock else (text, params)
+
+    def figure(self, rows: Rows, scope: Scope) -> str:
+        """SQL of the aggregate over one person's rows."""
+        own = rows.param(self.param) if self.param else ""
+        if self.fn in ("sum", "avg", "min", "max"):
+            text = f"{self.fn}(segments_number({own}))"
+            return f"coalesce({text}, 0)" if self.fn == "sum" else text
+        if self.fn in ("first", "last"):
+            way = "DESC" if self.fn == "last" else "ASC"
+            ties = f", {rows.order} {way}" if rows.order else ""
+            return f"(array_agg({own} ORDER BY {rows.at} {way}{ties}))[1]"
+        zone = quote(scope.catalogue.account.time_zone)
+        return {
+            "count": "count(*)", "distinct": f"count(DISTINCT segments_scalar({own}))" if own else "count(*)",
+            "distinct_days": f"count(DISTINCT ({rows.at} AT TIME ZONE {zone})::date)",
+            "first_at": f"min({rows.at})", "last_at": f"max({rows.at})",
+        }[self.fn]  # fmt: skip
+
+    def edges(
+        self, rows: Rows, window: Window, scope: Scope, since: datetime, until: datetime
+    ) -> list[Query]:
+        """Persons whose figure, or the verdict on it, the clock can have changed."""
+        found = window_edges(rows, window, scope, since, until)
+        if self.within is not None:
+            found += window_edges(rows, self.within, scope, since, until)
+        return found
+
+    def seen(
+        self, rows: Rows, window: Window, where: Sequence[Where], scope: Scope, person_id: int, *,
+        more: Sql = ("true", ()),
+    ) -> str:  # fmt: skip
+        """The figure of one person, in words."""
+        one = Scope(scope.now, scope.catalogue, (person_id,))
+        from_, (condition, params) = self._counted(rows, window, where, one, more)
+        sql = f"SELECT {self.figure(rows, scope)} FROM {from_[0]} WHERE {condition}"
+        value = fetch_one(sql, [*from_[1], *params])
+        if value is None:
+            return _("none")
+        if isinstance(value, datetime):
+            return value.astimezone(scope.catalogue.zone).strftime("%Y-%m-%d %H:%M")
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+
+    def words(self, thing: str, window: Window, where: Sequence[Where]) -> str:
+        """`Purchase happened at least 2 times in the last 30 days where category is cat3`."""
+        when = f" {window.words()}" if window.words() else ""
+        which = " ".join([" where", " and ".join(item.words() for item in where)]) if where else ""
+        if self.fn == "count" and (self.cmp, self.value) == ("gte", 1):
+            return f"{thing} {_('happened')}{when}{which}"
+        if self.fn == "count" and self._is_none(operators.positive_of(self.cmp)[0]):
+            return f"{thing} {_('never happened')}{when}{which}"
+        label = {
+            "count": _("number of"), "sum": _("sum of"), "avg": _("average of"), "min": _("least of"),
+            "max": _("most of"), "first": _("first value of"), "last": _("last value of"),
+            "distinct": _("different values of"), "distinct_days": _("different days of"), "first_at": _("first"),
+            "last_at": _("last"),
+        }.get(self.fn, self.fn)  # fmt: skip
+        of = f"{self.param} of {thing}" if self.param else thing
+        value = self.within.words() if self.within is not None else wording.values(self.value)
+        return f"{label} {of}{when}{which} {wording.operator(self.cmp)} {value}".strip()
+
+
+_TEXT = TextValue("x", "x", "x")
+
+
+def operators_of(fn: str) -> tuple[str, ...]:
+    if fn in TIMES:
+        return TIME_OPERATORS
+    return TEXT_OPERATORS if fn in ("first", "last") else NUMBER_OPERATORS
+
+
+def _read_function(members: Members, functions: Sequence[str]) -> tuple[str, str]:
+    fn = members.choice("fn", functions, "count", code="unknown_measure")
+    param = members.text("param", "", most=200)
+    if fn in NEED_PARAM and not param:
+        raise members.fail("param", f"is required for {fn}", "required")
+    if param and fn not in NEED_PARAM:
+        raise members.fail("param", f"does not belong to {fn}")
+    return fn, param
+

@@ -1,0 +1,219 @@
+"""Evaluates definitions: leaves by SQL, everything above them by bitmap operations (design 5).
+
+One `Pass` has one `now` and one snapshot; equal leaves are asked once in it. "Among ids" is the same code over fewer
+persons: there is one implementation of every condition.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from pyroaring import BitMap64
+
+from segments.catalogue import Catalogue
+from segments.leaves.base import Query, Scope
+from segments.rules import BrokenReference, Condition, Definition, Group, read_definition, walk
+from segments.services import packing
+from segments.services.chunks import stored_members
+
+UNIVERSE = "SELECT id AS person_id FROM contacts_contact WHERE state = 'active' AND NOT is_restricted"
+TOGETHER = 40  # leaves asked in one statement
+DEEPEST_REFERENCE = 5
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """One REPEATABLE READ transaction; inside another transaction, that one (then the caller answers for it)."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit TO off")
+        yield
+
+
+class Pass:
+    """The evaluation of any number of definitions at one instant.
+
+    Args:
+        among: ids that matter; None for everybody.
+        uses_stored: segments inside segments are read from their stored members where those are of their present
+            definition (the live path); else they are evaluated here (builds, previews, audiences).
+    """
+
+    def __init__(
+        self,
+        *,
+        now: datetime,
+        among: Iterable[int] | None = None,
+        catalogue: Catalogue | None = None,
+        uses_stored: bool = False,
+    ) -> None:
+        ids = None if among is None else tuple(sorted(set(among)))
+        self.scope = Scope(now, catalogue or Catalogue(), ids)
+        self.uses_stored = uses_stored
+        self._leaves: dict[str, BitMap64] = {}
+        self._raw: dict[Query, BitMap64] = {}
+        self._segments: dict[int, BitMap64] = {}
+        self._universe: BitMap64 | None = None
+        self._inside: list[int] = []
+
+    @property
+    def universe(self) -> BitMap64:
+        """Active contacts that are not restricted."""
+        if self._universe is None:
+            self._universe = self._fetch(self._universe_query())
+        return self._universe
+
+    def evaluate(self, definition: Definition) -> BitMap64:
+        """Raises: BrokenReference: a condition names what is not there."""
+        self.prefetch([definition])
+        found = self.node(definition.include)
+        if definition.exclude is not None and found:
+            found = found - self.node(definition.exclude)
+        return found & self.universe
+
+    def node(self, node: Group | Condition) -> BitMap64:
+        """The members of a node within the universe."""
+        if isinstance(node, Condition):
+            found = self.leaf(node)
+        else:
+            found = self.node(node.items[0])
+            for item in node.items[1:]:
+                other = self.node(item)
+                found = found & other if node.op == "and" else found | other
+        return self.universe - found if node.is_negated else found
+
+    def leaf(self, condition: Condition) -> BitMap64:
+        """The members of a condition without its `not`; asked once a pass."""
+        found = self._leaves.get(condition.form)
+        if found is None:
+            found = self._leaves[condition.form] = condition.leaf.members(self) & self.universe
+        return found
+
+    def run(self, query: Query) -> BitMap64:
+        """The persons a query means."""
+        raw = self._raw.get(query)
+        if raw is None:
+            raw = self._raw[query] = self._fetch(query)
+        return self.universe - raw if query.is_complement else raw
+
+    def segment(self, number: int) -> BitMap64:
+        """The members of another segment.
+
+        Raises:
+            BrokenReference: it is gone or broken, or refers to itself.
+        """
+        found = self._segments.get(number)
+        if found is not None:
+            return found
+        info = self.scope.catalogue.segment(number)
+        if self.uses_stored and info.is_current:
+            found = stored_members(number, among=self.scope.among) & self.universe
+        else:
+            if number in self._inside or len(self._inside) >= DEEPEST_REFERENCE:
+                raise BrokenReference("segment_cycle", f"the segment {info.name} refers to itself or too deep")
+            self._inside.append(number)
+            try:
+                found = self.evaluate(read_definition(info.definition))
+            finally:
+                self._inside.pop()
+        self._segments[number] = found
+        return found
+
+    def prefetch(self, definitions: Iterable[Definition]) -> None:
+        """Ask the leaves of definitions together, so that they cost few statements and see one snapshot.
+
+        Only among ids: a full evaluation asks leaf by leaf, which keeps each answer's memory short-lived.
+        """
+        if self.scope.among is None:
+            return
+        wanted: dict[Query, None] = {}
+        if self._universe is None:
+            wanted[self._universe_query()] = None
+        for definition in definitions:
+            for condition in definition.conditions():
+                if condition.form not in self._leaves and condition.leaf.kind != "segment":
+                    wanted[_positive(condition.leaf.query(self.scope))] = None
+        queries = [query for query in wanted if query not in self._raw]
+        for start in range(0, len(queries), TOGETHER):
+            self._fetch_together(queries[start : start + TOGETHER])
+        if self._universe is None:
+            self._universe = self._raw[self._universe_query()]
+
+    def _universe_query(self) -> Query:
+        narrow, params = self.scope.narrow("id")
+        return Query(UNIVERSE + narrow, params)
+
+    def _fetch(self, query: Query) -> BitMap64:
+        known = self._raw.get(_positive(query))
+        if known is not None:
+            return known
+        with connection.cursor() as cursor:
+            cursor.execute(packing.packed(query.sql), list(query.params))
+            return packing.unpack(cursor.fetchall())
+
+    def _fetch_together(self, queries: Sequence[Query]) -> None:
+        text = " UNION ALL ".join(
+            f"SELECT {place} AS k, person_id FROM ({query.sql}) q{place}" for place, query in enumerate(queries)
+        )
+        params = [param for query in queries for param in query.params]
+        rows: dict[int, list[tuple[int, Any]]] = {place: [] for place in range(len(queries))}
+        with connection.cursor() as cursor:
+            cursor.execute(packing.packed_together(text), params)
+            for place, key, data in cursor.fetchall():
+                rows[place].append((key, data))
+        for place, query in enumerate(queries):
+            self._raw[query] = packing.unpack(rows[place])
+
+
+def _positive(query: Query) -> Query:
+    return query.complement() if query.is_complement else query
+
+
+def as_definition(definition: Definition | Mapping[str, Any]) -> Definition:
+    return definition if isinstance(definition, Definition) else read_definition(definition)
+
+
+def evaluate(
+    definition: Definition | Mapping[str, Any], *, now: datetime, among: Sequence[int] | None = None
+) -> BitMap64:
+    """The contacts a definition holds at `now`, from live data in one snapshot.
+
+    Raises:
+        DefinitionError: the JSON breaks rules.
+        BrokenReference: a condition names what is not there; never everybody or nobody instead.
+    """
+    tree = as_definition(definition)
+    with snapshot():
+        return Pass(now=now, among=among).evaluate(tree)
+
+
+def members_among(
+    segment_ids: Sequence[int], person_ids: Sequence[int], *, now: datetime
+) -> dict[int, set[int]]:
+    """Which of the persons each segment holds at `now`, from live data: never the stored members.
+
+    Raises:
+        BrokenReference: a segment is gone or broken.
+    """
+    if not segment_ids or not person_ids:
+        return {number: set() for number in segment_ids}
+    with snapshot():
+        evaluation = Pass(now=now, among=person_ids)
+        definitions = [evaluation.scope.catalogue.segment(number).definition for number in segment_ids]
+        evaluation.prefetch([read_definition(body) for body in definitions])
+        return {number: set(evaluation.segment(number)) for number in segment_ids}
+
+
+def leaves_of(definitions: Iterable[Definition]) -> dict[str, Condition]:
+    """The distinct conditions of definitions by their form."""
+    found: dict[str, Condition] = {}
+    for definition in definitions:
+        for group in (definition.include, definition.exclude):
+            if group is not None:
+                found.update((condition.form, condition) for condition in walk(group))
+    return found
