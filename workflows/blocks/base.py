@@ -20,13 +20,15 @@ from workflows.definition.structure import Definition, Node, Part, Reference
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The launch leaves by `output`. `steps` is data kept under the block's id for later blocks."""
+    """The launch leaves by `output`. `data` is kept under the block's id for later blocks; `sent` is a message made here,
+    as `Visit.sent` holds them."""
 
     output: str = "next"
     result: str = "ok"
     detail: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
     delivery_id: int | None = None
+    sent: list[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Waits:
     until: datetime
     wait: dict[str, Any]
     delivery_id: int | None = None
+    sent: list[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,17 @@ NEXT, YES, NO = Left("next"), Left("yes"), Left("no")
 
 @dataclass(slots=True)
 class Visit:
-    """One launch on one block. `number` counts the launch's blocks; `wait` is set when it comes back from a wait."""
+    """One launch on one block. `number` counts the launch's blocks; `wait` is set when it comes back from a wait.
+
+    Engines move it on; blocks only read it.
+    """
 
     run_id: int
     uid: str
+    workflow_id: int
+    version_id: int
     person_id: int
+    node: str
     number: int
     entered_at: datetime
     started_at: datetime
@@ -74,14 +83,20 @@ class Visit:
     event_id: str | None
     is_test: bool
     skips_waits: bool
-    contact_state: str | None
-    zone_name: str | None
+    wait: dict[str, Any] | None
     context_text: str
     sent_text: str
-    wait: dict[str, Any] | None = None
+    contact_state: str | None
+    zone_name: str | None
+    workflow_status: str
+    state: str = "running"
+    wake_at: datetime | None = None
+    delivery_id: int | None = None
+    reason: str = ""
+    has_errors: bool = False
+    is_changed: bool = False
     _context: dict[str, Any] | None = None
     _sent: list[Any] | None = None
-    is_changed: bool = False
 
     @property
     def context(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.db import connection
 from contacts.models import Contact, ListMember
 from events.models import EventFlag
 from events.services.registry import current_types
+from segments.services.evaluation import members_among
 from workflows.blocks.base import Batch, Visit
 from workflows.definition import conditions
 from workflows.definition.conditions import CONTACT_COLUMNS, Subject
@@ -71,15 +72,9 @@ def members(
             found["list", list_id].add(contact_id)
     segments = [number for kind, number in found if kind == "segment"]
     if segments:
-        for number, ids in segment_members(segments, person_ids, now=now).items():
+        for number, ids in members_among(segments, list(person_ids), now=now).items():
             found["segment", number] = set(ids)
     return found
-
-
-def segment_members(
-    segment_ids: Sequence[int], person_ids: Collection[int], *, now: datetime
-) -> dict[int, set[int]]:
-    raise NotImplementedError  # replaced when dynamic segments are there
 
 
 def occurred(

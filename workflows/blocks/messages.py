@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from django.utils.translation import gettext_lazy as _
 
 from messaging.models import FINAL_STATES, Message, MessageState
-from messaging.services.lookup import DeliveryFacts, delivery_facts
 from messaging.services import planning
+from messaging.services.lookup import DeliveryFacts, delivery_facts
 from messaging.services.planning import DeliveryRequest, PlanOutcome
 from workflows.blocks.base import Batch, Block, Fails, Left, Outcome, Visit, Waits, hint, register
 from workflows.blocks.conditions import YES_NO, check_reference, resolve
@@ -122,14 +122,15 @@ class EmailBlock(Block[EmailParams]):
     def _planned(self, batch: Batch, visit: Visit, request: DeliveryRequest, outcome: PlanOutcome) -> Outcome:
         delivery = outcome.delivery_id
         detail = {"message": request.message_id, "delivery": delivery}
-        visit.sent.append([batch.node.id, visit.number, delivery, "email", request.message_id])
-        visit.is_changed = True
+        sent = [batch.node.id, visit.number, delivery, "email", request.message_id]
         if outcome.state == "skipped":
-            return Left("next", f"skipped:{outcome.reason}", detail, delivery_id=delivery)
+            return Left("next", f"skipped:{outcome.reason}", detail, delivery_id=delivery, sent=sent)
         if batch.node.data.on_error == "continue":
-            return Left("next", "ok", detail, delivery_id=delivery)
+            return Left("next", "ok", detail, delivery_id=delivery, sent=sent)
         deadline = (batch.now + RESULT_DEADLINE).isoformat()
-        return Waits(batch.now + RESULT_POLL, {**detail, "deadline": deadline}, delivery_id=delivery)
+        return Waits(
+            batch.now + RESULT_POLL, {**detail, "deadline": deadline}, delivery_id=delivery, sent=sent
+        )
 
 
 @register
@@ -246,7 +247,7 @@ class StatusBlock(Block[StatusParams]):
         if until <= batch.now:
             return Left("no", detail={"deliveries": asked})
         last = next(one for one, has in zip(reversed(asked), reversed(have), strict=True) if not has)
-        return Waits(until, {"due": until.isoformat()}, delivery_id=last)
+        return Waits(min(until, batch.now + RESULT_POLL), {"due": until.isoformat()}, delivery_id=last)
 
 
 def _asked(params: StatusParams, visit: Visit) -> list[int]:

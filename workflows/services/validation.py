@@ -3,17 +3,17 @@
 What does not exist yet in the product (other channels, webhooks, regular starts) is an unknown block or key.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.apps import apps
-
 from cdp.api.moments import read_moment, zone_of
 from contacts.models import ContactField, ContactList
 from events.models import EventType
 from messaging.models import Message, MessageState
+from segments.models import Segment
 from workflows.blocks.base import Block, handles, registry
 from workflows.definition import conditions, reading
 from workflows.definition.durations import longest, read_duration
@@ -23,6 +23,7 @@ from workflows.definition.structure import START, Definition, Node, Reference
 from workflows.definition.timing import read_clock
 from workflows.definition.values import names_in
 
+NODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SOON = {"condition.sent": timedelta(minutes=5), "condition.delivered": timedelta(minutes=5)}
 SOON_OTHERWISE = timedelta(hours=1)
 KNOWN_VARIABLES = frozenset({
@@ -76,6 +77,9 @@ def _read_params(definition: Definition) -> _Checked:
     checked = _Checked(Graph.of(definition))
     for place, node in enumerate(definition.nodes):
         path = f"nodes[{place}]"
+        if not NODE_ID.fullmatch(node.id):
+            text = "the id of a block is 1 to 64 letters, digits, _ and -"
+            checked.problems.append(Problem("E02", text, f"{path}.id", node.id))
         block = registry.get(node.type)
         if block is None:
             checked.problems.append(
@@ -207,8 +211,7 @@ def load_facts(references: Iterable[Reference]) -> Facts:
             pk: (channel, state if revision else "draft") for pk, channel, state, revision in rows
         }
     if ids := wanted.get("segment"):
-        model = apps.get_model("segments", "Segment")
-        facts.segments = set(model._default_manager.filter(pk__in=ids).values_list("pk", flat=True))
+        facts.segments = set(Segment.objects.filter(pk__in=ids).values_list("pk", flat=True))
     return facts
 
 
