@@ -197,3 +197,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["cdp.api.schema.strip_slashes"],
 }
 EVENT_LANES = env.integer("CDP_EVENT_LANES", 1, least=1, most=64)
+
+# Sending (docs/settings.md)
+EMAIL_URL = env.text("EMAIL_URL")  # read by messaging.services.connections; empty: the mailbox on disk
+SEND_LEASE_SECONDS = env.integer("CDP_SEND_LEASE_SECONDS", 300, least=2, most=3600)

@@ -79,6 +79,7 @@ class Reason(models.TextChoices):
     EXPIRED = "expired", _("Expired")
     CANCELLED = "cancelled", _("Cancelled")
     PROVIDER = "provider", _("Refused by the provider")
+    UNKNOWN = "unknown", _("The line was lost while sending")
 
 
 class Delivery(models.Model):

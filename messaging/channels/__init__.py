@@ -1,0 +1,1 @@
+"""Channels: adapters that hand messages to providers, one kind of connection each, registered like engines."""

@@ -1,0 +1,147 @@
+"""E-mail providers by their APIs, through django-anymail. The provider's own tracking is switched off: ours is used."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib import import_module
+from time import monotonic
+from typing import Any
+
+import requests
+from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused
+from anymail.message import AnymailMessage
+
+from cdp.crash import crash_point
+from messaging.channels.email.mime import encode_mailbox
+from messaging.channels.interface import Access, Handover, HandoverState, Parcel, Verdict
+
+# Provider → its module in anymail, and the name of the setting that the secret is.
+PROVIDERS: dict[str, tuple[str, str]] = {
+    "amazon_ses": ("amazon_ses", ""),
+    "brevo": ("brevo", "api_key"),
+    "mailersend": ("mailersend", "api_token"),
+    "mailgun": ("mailgun", "api_key"),
+    "mailjet": ("mailjet", "secret_key"),
+    "mailtrap": ("mailtrap", "api_token"),
+    "mandrill": ("mandrill", "api_key"),
+    "postal": ("postal", "api_key"),
+    "postmark": ("postmark", "server_token"),
+    "resend": ("resend", "api_key"),
+    "scaleway": ("scaleway", "secret_key"),
+    "sendgrid": ("sendgrid", "api_key"),
+    "sparkpost": ("sparkpost", "api_key"),
+    "unisender_go": ("unisender_go", "api_key"),
+}
+ADDRESSES: dict[tuple[str, str], str] = {
+    ("mailgun", "eu"): "https://api.eu.mailgun.net/v3",
+    ("sparkpost", "eu"): "https://api.eu.sparkpost.com/api/v1",
+    ("unisender_go", "eu"): "https://go2.unisender.ru/ru/transactional/api/v1/",
+}
+OPTIONS = {"provider", "region", "sender_domain", "api_key", "project_id", "bounce_domain", "return_path"}
+TIMEOUT = 30
+
+
+class ProviderAdapter:
+    kind = "anymail"
+
+    def validate(self, options: Mapping[str, Any]) -> dict[str, str]:
+        faults = {key: "this option is unknown" for key in options if key not in OPTIONS}
+        faults |= {key: "this must be a text" for key in options if not isinstance(options[key], str)}
+        if options.get("provider") not in PROVIDERS:
+            faults["provider"] = f"use one of {', '.join(sorted(PROVIDERS))}"
+        return faults
+
+    def verify(self, access: Access) -> Verdict:
+        """Opens the provider's session; only sending shows whether the key is accepted."""
+        try:
+            backend = _backend(access)
+            backend.open()
+            backend.close()
+        except (AnymailError, requests.RequestException, ImportError, ValueError) as error:
+            return Verdict(False, _words(error))
+        return Verdict(
+            True, "the settings are complete; send a test to see whether the provider accepts the key"
+        )
+
+    def prepare(self, parcel: Parcel, *, now: datetime) -> None:  # noqa: ARG002
+        message = AnymailMessage(
+            subject=parcel.subject,
+            body=parcel.text,
+            from_email=encode_mailbox(parcel.sender_name, parcel.sender_address).replace("\r\n ", " "),
+            to=[encode_mailbox(parcel.to_name, parcel.to_address).replace("\r\n ", " ")],
+            reply_to=[parcel.reply_to] if parcel.reply_to else None,
+            headers={**parcel.headers, **parcel.own_headers, "Message-ID": parcel.message_id},
+            metadata={"delivery": str(parcel.delivery_id), "month": f"{parcel.cause_month:%Y%m}"},
+            track_opens=False,
+            track_clicks=False,
+        )
+        message.attach_alternative(parcel.html, "text/html")
+        parcel.prepared = message
+
+    def send_batch(self, access: Access, parcels: Sequence[Parcel], *, seconds: float) -> list[Handover]:
+        deadline = monotonic() + seconds
+        answers: list[Handover] = []
+        try:
+            backend = _backend(access)
+            backend.open()
+        except (AnymailError, ImportError, ValueError) as error:
+            answers.append(Handover(HandoverState.AWAY, text=_words(error)))
+            return answers + [Handover(HandoverState.UNTOUCHED) for _ in parcels[1:]]
+        for parcel in parcels:
+            if monotonic() > deadline:
+                break
+            answers.append(self._send_one(backend, parcel))
+            if answers[-1].state is HandoverState.AWAY:
+                break
+        backend.close()
+        return answers + [Handover(HandoverState.UNTOUCHED) for _ in parcels[len(answers) :]]
+
+    def _send_one(self, backend: Any, parcel: Parcel) -> Handover:
+        message = parcel.prepared
+        try:
+            backend.send_messages([message])
+        except AnymailRecipientsRefused as error:
+            return Handover(HandoverState.REJECTED, text=_words(error))
+        except AnymailAPIError as error:
+            return _refusal(error)
+        except AnymailError as error:  # the message does not fit what the provider can do
+            return Handover(HandoverState.REJECTED, text=_words(error))
+        crash_point("provider_after_message")
+        return Handover(HandoverState.ACCEPTED, provider_id=str(message.anymail_status.message_id or ""))
+
+
+def _backend(access: Access) -> Any:
+    provider = str(access.options["provider"])
+    module, secret_name = PROVIDERS[provider]
+    settings: dict[str, Any] = {"fail_silently": False}
+    if secret_name:
+        settings[secret_name] = access.secret
+    for name in ("sender_domain", "api_key", "project_id"):
+        if access.options.get(name):
+            settings.setdefault(name, access.options[name])
+    address = ADDRESSES.get((provider, str(access.options.get("region") or "")))
+    if address:
+        settings["api_url"] = address
+    backend = import_module(f"anymail.backends.{module}").EmailBackend(**settings)
+    backend.timeout = TIMEOUT
+    return backend
+
+
+def _refusal(error: AnymailAPIError) -> Handover:
+    """429 and 5xx: the provider must rest. No status: the line died, before or after the request left."""
+    status = getattr(error, "status_code", None)
+    words = _words(error)
+    if status is None:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, requests.RequestException):
+            cause = cause.__cause__ or cause.__context__
+        is_before = isinstance(cause, (requests.ConnectTimeout, requests.exceptions.SSLError)) or (
+            isinstance(cause, requests.ConnectionError) and "refused" in str(cause).lower()
+        )
+        return Handover(HandoverState.AWAY if is_before else HandoverState.UNKNOWN, text=words)
+    if status in (401, 403, 429) or status >= 500:
+        return Handover(HandoverState.AWAY, code=str(status), text=words)
+    return Handover(HandoverState.REJECTED, code=str(status), text=words)
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500]

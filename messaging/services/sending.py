@@ -1,0 +1,243 @@
+"""Sends what is planned: claim, check again, render, open a window, hand over, record. Never twice.
+
+Nothing is in a transaction while bytes travel. A window is at most `WINDOW` deliveries a line: so many can be unknown
+after a crash, and no more. A provider that is away costs no delivery an attempt: the connection rests, the rows wait.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from cdp.crash import crash_point
+from messaging.channels.interface import Access, Adapter, Handover, HandoverState, Parcel, registry
+from messaging.models import CauseKind, Connection, DeliveryState, Reason
+from messaging.secrets import SecretUnreadableError
+from messaging.services import claims, rates
+from messaging.services.causes import CauseState, Gate, read_causes
+from messaging.services.claims import Claimed, Opening, Outcome
+from messaging.services.composing import compose
+from messaging.services.connections import access_of, end_rest, rest
+from messaging.services.eligibility import Candidate, check_candidates
+
+log = structlog.get_logger(__name__)
+
+WINDOW = 20
+BATCH = 400
+SLICE_SECONDS = 1.5
+PARKED = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
+MINUTE = 60.0
+RETRIES: dict[str, tuple[float, ...]] = {
+    CauseKind.WORKFLOW: (5 * MINUTE, 25 * MINUTE),  # a run waits for the answer: three tries over 30 minutes
+}
+USUAL_RETRIES = (MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE, 240 * MINUTE, 720 * MINUTE)
+
+_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="handover")
+
+
+@dataclass(slots=True)
+class Slice:
+    """The clock and the measure of one engine slice."""
+
+    now: datetime
+    started: float
+
+    @property
+    def clock(self) -> datetime:
+        return self.now + timedelta(seconds=time.monotonic() - self.started)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() - self.started > SLICE_SECONDS
+
+
+def send_due(connection: Connection, *, priorities: Sequence[int], limit: int = BATCH, now: datetime) -> int:
+    """One slice of a connection's due deliveries of these priorities; returns how many were handled.
+
+    A connection that rests, is switched off or has no tokens left handles none.
+    """
+    part = Slice(now, time.monotonic())
+    if not connection.is_enabled or (connection.backs_off_until and connection.backs_off_until > now):
+        return 0
+    try:
+        access = access_of(connection)
+    except SecretUnreadableError as error:
+        rest(connection_id=connection.pk, words=str(error), now=now)
+        return 0
+    handled = 0
+    for priority in priorities:
+        while not part.is_over:
+            count, goes_on = _send_batch(connection, access, priority, limit, part)
+            handled += count
+            if not goes_on:
+                return handled
+            if not count:
+                break
+    return handled
+
+
+def _send_batch(
+    connection: Connection, access: Access, priority: int, limit: int, part: Slice
+) -> tuple[int, bool]:
+    """(rows handled, whether the connection takes more)."""
+    key, limits = f"connection:{connection.pk}", rates.limits_of(connection)
+    granted = rates.take_tokens(key, limits, limit, now=part.clock)
+    if not granted:
+        return 0, False
+    token, rows = claims.claim(connection_id=connection.pk, priority=priority, limit=granted, now=part.clock)
+    crash_point("send_after_claim")
+    if not rows:
+        rates.give_back(key, limits, granted, now=part.clock)
+        return 0, True
+    causes = read_causes({(row.cause_kind, row.cause_id) for row in rows})
+    sendable, outcomes = check_again(rows, causes, now=part.clock)
+    composed = compose(sendable, options=connection.options, causes=causes, now=part.clock)
+    with transaction.atomic():
+        claims.record([*outcomes, *composed.outcomes], token=token, now=part.clock)
+    crash_point("send_after_render")
+    run = _Run(connection, access, registry[connection.kind], token, part)
+    run.hand_over_all(composed.ready)
+    rates.give_back(key, limits, granted - run.handed, now=part.clock)
+    return len(rows), not run.is_away
+
+
+def check_again(
+    rows: Sequence[Claimed], causes: dict[tuple[str, int], CauseState], *, now: datetime
+) -> tuple[list[Claimed], list[Outcome]]:
+    """Rows that may still be sent, and outcomes of the others: what changed since planning counts."""
+    candidates = [
+        Candidate(row.contact_id, row.message_id, row.endpoint, row.is_transactional or row.is_test)
+        for row in rows
+    ]
+    sendable, outcomes = [], []
+    for row, checked in zip(rows, check_candidates(candidates, now=now), strict=True):
+        cause = causes.get((row.cause_kind, row.cause_id))
+        gate = cause.gate if cause else Gate.OPEN
+        if gate is Gate.CANCELLED:
+            outcomes.append(Outcome(row, DeliveryState.CANCELLED, Reason.CANCELLED))
+        elif gate is Gate.HOLD:
+            outcomes.append(Outcome(row, DeliveryState.PLANNED, not_before=PARKED))
+        elif checked.reason:
+            outcomes.append(Outcome(row, DeliveryState.SKIPPED, checked.reason))
+        elif row.expires_at is not None and row.expires_at <= now:
+            state = DeliveryState.FAILED if row.attempts else DeliveryState.SKIPPED
+            outcomes.append(Outcome(row, state, Reason.EXPIRED))
+        else:
+            sendable.append(row)
+    return sendable, outcomes
+
+
+class _Run:
+    """Hands over the parcels of one claim, window by window."""
+
+    def __init__(
+        self, connection: Connection, access: Access, adapter: Adapter, token: uuid.UUID, part: Slice
+    ) -> None:
+        self.connection = connection
+        self.access = access
+        self.adapter = adapter
+        self.token = token
+        self.part = part
+        self.handed = 0
+        self.is_away = False
+        self.words = ""
+        self.seconds = settings.SEND_LEASE_SECONDS * 0.5
+
+    def hand_over_all(self, ready: Sequence[tuple[Opening, Parcel]]) -> None:
+        """Every window's outcomes are recorded in the transaction that opens the next one."""
+        size = WINDOW * max(self.connection.pool_size, 1)
+        waiting: list[Outcome] = []
+        place = 0
+        while place < len(ready) and not self.is_away and not self.part.is_over:
+            group = ready[place : place + size]
+            place += len(group)
+            for _, parcel in group:
+                self.adapter.prepare(parcel, now=self.part.clock)
+            opened = self._open(waiting, [opening for opening, _ in group])
+            sent = [pair for pair in group if pair[0].row.delivery_id in opened]
+            waiting = self._hand_over(sent)
+            waiting += [_released(pair[0].row) for pair in group if pair[0].row.delivery_id not in opened]
+        waiting += [_released(opening.row) for opening, _ in ready[place:]]
+        crash_point("send_after_handover")
+        with transaction.atomic():
+            claims.record(waiting, token=self.token, now=self.part.clock)
+        crash_point("send_after_record")
+        self._rest_or_go()
+
+    def _open(self, waiting: list[Outcome], openings: list[Opening]) -> set[int]:
+        now = self.part.clock
+        with transaction.atomic():
+            claims.record(waiting, token=self.token, now=now)
+            causes = read_causes({(o.row.cause_kind, o.row.cause_id) for o in openings})
+            held = {cause for cause, state in causes.items() if state.gate is not Gate.OPEN}
+            chosen = [o for o in openings if (o.row.cause_kind, o.row.cause_id) not in held]
+            opened = claims.open_window(chosen, token=self.token, now=now)
+        crash_point("send_after_window")
+        return opened
+
+    def _hand_over(self, group: Sequence[tuple[Opening, Parcel]]) -> list[Outcome]:
+        """Windows of a group go out side by side, a line each."""
+        windows = [group[start : start + WINDOW] for start in range(0, len(group), WINDOW)]
+        if len(windows) <= 1:
+            answers = [self._send(window) for window in windows]
+        else:
+            answers = list(_threads.map(self._send, windows))
+        outcomes = []
+        for window, found in zip(windows, answers, strict=True):
+            for (opening, _), handover in zip(window, found, strict=True):
+                outcomes.append(self._outcome(opening.row, handover))
+        return outcomes
+
+    def _send(self, window: Sequence[tuple[Opening, Parcel]]) -> list[Handover]:
+        return self.adapter.send_batch(self.access, [parcel for _, parcel in window], seconds=self.seconds)
+
+    def _outcome(self, row: Claimed, handover: Handover) -> Outcome:
+        if handover.state is HandoverState.AWAY:
+            self.is_away, self.words = True, handover.text
+        if handover.state in (HandoverState.AWAY, HandoverState.UNTOUCHED):
+            return Outcome(row, DeliveryState.PLANNED, error=handover.text)
+        self.handed += 1
+        return outcome_of(row, handover, now=self.part.clock)
+
+    def _rest_or_go(self) -> None:
+        if self.is_away:
+            log.warning("provider_away", connection=self.connection.name, words=self.words)
+            rest(connection_id=self.connection.pk, words=self.words, now=self.part.clock)
+        elif self.handed and self.connection.failures:
+            end_rest(connection_id=self.connection.pk)
+
+
+def _released(row: Claimed) -> Outcome:
+    """Waits again, to be claimed and checked anew."""
+    return Outcome(row, DeliveryState.PLANNED)
+
+
+def outcome_of(row: Claimed, handover: Handover, *, now: datetime) -> Outcome:
+    """What an answer means for a delivery that was tried."""
+    details = {"code": handover.code, "text": handover.text} if handover.code or handover.text else {}
+    if handover.state is HandoverState.ACCEPTED:
+        return Outcome(row, DeliveryState.SENT, provider_id=handover.provider_id, tried=1, details=details)
+    if handover.state is HandoverState.REJECTED:
+        return Outcome(row, DeliveryState.FAILED, Reason.PROVIDER, handover.text, tried=1, details=details)
+    if handover.state is HandoverState.UNKNOWN and not row.is_transactional:
+        return Outcome(row, DeliveryState.UNKNOWN, Reason.UNKNOWN, handover.text, tried=1, details=details)
+    delay = retry_delay(row, handover)
+    if delay is None or (row.expires_at is not None and now + delay > row.expires_at):
+        return Outcome(row, DeliveryState.FAILED, Reason.PROVIDER, handover.text, tried=1, details=details)
+    return Outcome(row, DeliveryState.PLANNED, error=handover.text, tried=1, not_before=now + delay)
+
+
+def retry_delay(row: Claimed, handover: Handover) -> timedelta | None:
+    """How long to wait before the next try, with up to a fifth of jitter; None when there is none left."""
+    schedule = RETRIES.get(row.cause_kind, USUAL_RETRIES)
+    if row.attempts >= len(schedule):
+        return None
+    seconds = schedule[row.attempts] * random.uniform(1.0, 1.2)  # noqa: S311 - spreads load, keeps no secret
+    return timedelta(seconds=max(seconds, handover.retry_after or 0.0))
