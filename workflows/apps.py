@@ -8,7 +8,9 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         import workflows.blocks  # noqa: F401 - registers the blocks
+        from cdp import hooks
         from contacts import persons
+        from workflows import engines, handlers
 
         # Launches before steps: erasing waits for a batch under way, and then finds the steps that it wrote.
         persons.register(
@@ -19,3 +21,9 @@ class WorkflowsConfig(AppConfig):
             persons.PersonTable("workflows_signal"),
             persons.PersonTable("workflows_deadsignal"),
         )
+        hooks.events_processed.connect(handlers.keep_events)
+        hooks.membership_changed.connect(handlers.keep_membership)
+        hooks.contacts_changed.connect(handlers.keep_contacts)
+        hooks.persons_moved.connect(handlers.keep_moves)
+        hooks.message_activity.connect(handlers.keep_activity)
+        engines.register_all()

@@ -3,6 +3,8 @@
 What concerns none is left out by a join with `WorkflowListens`, or with the launches that are open.
 """
 
+from typing import Any
+
 from django.db import connection, transaction
 
 from cdp.bell import ring
@@ -49,7 +51,7 @@ WHERE r.delivery_id = ANY(%(deliveries)s) AND r.state = 'running'
 """
 
 
-def _append(statement: str, **values: object) -> None:
+def _append(statement: str, **values: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         if cursor.rowcount:

@@ -171,7 +171,7 @@ class Block(Generic[P]):
     group: ClassVar[str]
     label: ClassVar[Any]
     icon: ClassVar[str] = "circle"
-    params: ClassVar[type[Part]]
+    params: ClassVar[Any]  # the structure of its parameters, a Part
     is_wait: ClassVar[bool] = False
     is_message: ClassVar[bool] = False
     needs_message: ClassVar[bool] = False
@@ -201,7 +201,10 @@ class Block(Generic[P]):
 registry: dict[str, Block[Any]] = {}
 
 
-def register(block: type[Block[Any]]) -> type[Block[Any]]:
+Kind = TypeVar("Kind", bound="type[Block[Any]]")
+
+
+def register(block: Kind) -> Kind:
     """Add a kind of block; usable as a decorator.
 
     Raises:

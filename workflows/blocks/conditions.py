@@ -22,7 +22,7 @@ YES_NO = ("yes", "no")
 MOST_SEEN = 20
 
 
-class ConditionParams(Part, kw_only=True):
+class ConditionParams(Part, frozen=True, kw_only=True):
     """`check_values`: a tree over contact fields and event parameters. `check_event`: an event with `key` happened since
     the launch began, or in `period` before. `contact_confirmed`: the contact's e-mail is confirmed."""
 
@@ -119,12 +119,12 @@ def _confirmed(batch: Batch) -> list[Outcome]:
     return [YES if states.get(emails.get(v.person_id, "")) == "active" else NO for v in batch.visits]
 
 
-class Branch(Part, kw_only=True):
+class Branch(Part, frozen=True, kw_only=True):
     name: Annotated[str, hint(_("Name"), min_length=1, max_length=50)]
     percent: Annotated[int, hint(_("Percent"), ge=1, le=99)]
 
 
-class SplitParams(Part, kw_only=True):
+class SplitParams(Part, frozen=True, kw_only=True):
     """Two ways `a` and `b` by `ratio` (percent of `a`), or named `branches`, whose exits are `b:<name>`."""
 
     ratio: Annotated[int, hint(_("Percent of A"), ge=1, le=99)] = 50
@@ -182,7 +182,7 @@ def side(drawn: int, shares: list[tuple[str, int]]) -> str:
     return shares[-1][0]
 
 
-class InSegmentParams(Part, kw_only=True):
+class InSegmentParams(Part, frozen=True, kw_only=True):
     segment: Annotated[Reference | str | int, hint(_("Segment or list"), editor="segment")]
 
 
@@ -247,7 +247,7 @@ def resolve(value: Reference | str | int, visit: Visit, batch: Batch, kind: Any)
     return Reference(ref=kind, id=int(text))
 
 
-class NowParams(Part, kw_only=True):
+class NowParams(Part, frozen=True, kw_only=True):
     weekdays: Annotated[tuple[Weekday, ...], hint(_("Weekdays"))] = ()
     date: Annotated[str | None, hint(_("Date"), editor="date", pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
     start: Annotated[str | None, hint(_("From"), editor="time")] = None

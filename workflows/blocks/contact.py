@@ -25,7 +25,7 @@ NUMBERS = (FieldType.INTEGER, FieldType.DECIMAL)
 OPERATORS = Literal["set", "clear", "add", "subtract", "add_item", "remove_item"]
 
 
-class Change(Part, kw_only=True):
+class Change(Part, frozen=True, kw_only=True):
     """One row: a column by name or an additional field; `add` and `subtract` are for numbers, `…_item` for checkboxes."""
 
     field: Annotated[Reference | str, hint(_("Field"), editor="field")]
@@ -33,7 +33,7 @@ class Change(Part, kw_only=True):
     value: Annotated[Any, hint(_("Value"), editor="template")] = None
 
 
-class UpdateParams(Part, kw_only=True):
+class UpdateParams(Part, frozen=True, kw_only=True):
     changes: Annotated[tuple[Change, ...], hint(_("Updated fields"))]
 
 
@@ -186,7 +186,7 @@ def _sum(field: ContactField, catalogue: Catalogue, old: Any, value: Any, sign: 
     return field_types.read_value(field, str(total), catalogue.rules)
 
 
-class ListParams(Part, kw_only=True):
+class ListParams(Part, frozen=True, kw_only=True):
     segment: Annotated[Reference | str | int, hint(_("List"), editor="list")]
 
 

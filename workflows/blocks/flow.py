@@ -15,7 +15,7 @@ from workflows.definition.structure import Part, Reference
 from workflows.definition.values import as_text, render, template_fault
 
 
-class EarlyStop(Part, kw_only=True):
+class EarlyStop(Part, frozen=True, kw_only=True):
     """One check of Start, made at the start and after every wait."""
 
     by: Annotated[Literal["event", "segment"], hint(_("Check type"))]
@@ -25,7 +25,7 @@ class EarlyStop(Part, kw_only=True):
     segment: Annotated[Reference | None, hint(_("Segment"), editor="segment")] = None
 
 
-class StartParams(Part, kw_only=True):
+class StartParams(Part, frozen=True, kw_only=True):
     early_stop: Annotated[tuple[EarlyStop, ...], hint(_("Stop early"))] = ()
 
 
@@ -126,7 +126,7 @@ def exits_at_start(batch: Batch) -> dict[int, str]:
     return found
 
 
-class EndParams(Part, kw_only=True):
+class EndParams(Part, frozen=True, kw_only=True):
     outcome: Annotated[str, hint(_("Outcome"), max_length=100)] = ""
 
 
@@ -146,7 +146,7 @@ class EndBlock(Block[EndParams]):
         return [done] * len(batch.visits)
 
 
-class CheckpointParams(Part, kw_only=True):
+class CheckpointParams(Part, frozen=True, kw_only=True):
     name: Annotated[str, hint(_("Name"), max_length=100)]
 
 

@@ -1,5 +1,6 @@
 """What blocks and starts look up for a batch of people: contacts, membership, past events. One query a call."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from workflows.definition.structure import Reference
 
 MOST_EVENTS = 20  # looked at for one launch when an event must also fit a filter
 OCCURRED = """
-SELECT u.place, e.params FROM unnest(%(places)s::int[], %(people)s::bigint[], %(keys)s::text[], %(since)s::timestamptz[],
+SELECT u.place, e.params::text FROM unnest(%(places)s::int[], %(people)s::bigint[], %(keys)s::text[], %(since)s::timestamptz[],
                                      %(besides)s::uuid[]) AS u (place, person, key, since, besides)
 CROSS JOIN LATERAL (
     SELECT e.params FROM events_event e
@@ -90,7 +91,7 @@ def occurred(
     ids = [types[key].id for key in type_keys if key in types]
     if not ids or not asked:
         return set()
-    values = {
+    values: dict[str, Any] = {
         "places": list(range(len(asked))), "people": [one.person_id for one in asked],
         "keys": [one.key for one in asked], "since": [one.since for one in asked],
         "besides": [one.besides for one in asked], "types": ids, "until": now + timedelta(minutes=5),
@@ -101,4 +102,6 @@ def occurred(
         rows = cursor.fetchall()
     if tree is None:
         return {place for place, _ in rows}
-    return {place for place, params in rows if conditions.evaluate(tree, Subject(params, {}, {}), now=now)}
+    return {
+        place for place, text in rows if conditions.evaluate(tree, Subject(json.loads(text), {}, {}), now=now)
+    }

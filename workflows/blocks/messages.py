@@ -22,7 +22,7 @@ RESULT_POLL = timedelta(minutes=15)  # should news of a delivery be lost
 RESULT_DEADLINE = timedelta(days=4)  # deliveries retry for three days
 
 
-class EmailParams(Part, kw_only=True):
+class EmailParams(Part, frozen=True, kw_only=True):
     message: Annotated[Reference | str | int, hint(_("Message"), editor="message")]
     allowed_hours: Annotated[bool, hint(_("Send only in specified hours"))] = False
     email: Annotated[str | None, hint(_("E-mail"), editor="template")] = None
@@ -192,7 +192,7 @@ def _held(visit: Visit, batch: Batch) -> Outcome | None:
     return Waits(due, {"held_since": since.isoformat(), "due": due.isoformat(), "zone": str(zone)})
 
 
-class StatusParams(Part, kw_only=True):
+class StatusParams(Part, frozen=True, kw_only=True):
     """Which messages are asked about: the last one before the block, all of them, or those of `source` blocks.
 
     `wait`: stay until it happens, at most so long; without it the answer is given at once.

@@ -15,12 +15,12 @@ DEEPEST_CHAIN = 10
 CHAIN = "workflowChain"  # counts workflows that started one another
 
 
-class Parameter(Part, kw_only=True):
+class Parameter(Part, frozen=True, kw_only=True):
     name: Annotated[str, hint(_("Name"), min_length=1, max_length=100)]
     value: Annotated[Any, hint(_("Value"), editor="template")] = None
 
 
-class LaunchEventParams(Part, kw_only=True):
+class LaunchEventParams(Part, frozen=True, kw_only=True):
     event: Annotated[str, hint(_("Event"), editor="event_type", min_length=1, max_length=100)]
     key: Annotated[str, hint(_("Unique key"), editor="template")] = "${key}"
     params: Annotated[tuple[Parameter, ...] | None, hint(_("Parameters"))] = None

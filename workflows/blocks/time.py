@@ -18,7 +18,7 @@ from workflows.definition.values import MISSING, as_text, find
 LONGEST = timedelta(days=366)
 
 
-class Until(Part, kw_only=True):
+class Until(Part, frozen=True, kw_only=True):
     """Until a clock time and weekdays given here, a `HH:MM` in a field of the contact, or a time in the event."""
 
     weekdays: Annotated[tuple[Weekday, ...], hint(_("Weekdays"))] = ()
@@ -31,7 +31,7 @@ class Until(Part, kw_only=True):
         return bool(self.weekdays or self.time) + (self.field is not None) + (self.param is not None)
 
 
-class TimerParams(Part, kw_only=True):
+class TimerParams(Part, frozen=True, kw_only=True):
     wait: Annotated[Wait | None, hint(_("Wait time"))] = None
     until: Annotated[Until | None, hint(_("Wait until"))] = None
     contact_zone: Annotated[bool | None, hint(_("Use the contact's time zone"))] = None

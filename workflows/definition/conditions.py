@@ -183,7 +183,7 @@ def evaluate(tree: Tree, subject: Subject, *, now: datetime, seen: list[Seen] | 
         if seen is not None:
             seen.append(Seen(tree, None if value is MISSING else value, verdict))
         return verdict
-    verdicts = (evaluate(part, subject, now=now, seen=seen) for part in tree.parts)
+    verdicts: Iterator[bool] = (evaluate(part, subject, now=now, seen=seen) for part in tree.parts)
     if seen is not None:
         verdicts = iter(list(verdicts))
     if tree.kind == "not":
@@ -241,7 +241,7 @@ def _ordered(value: Any, right: Any, zone: tzinfo) -> int | None:
     )  # fmt: skip
     for one, other in pairs:
         if one is not None and other is not None:
-            return (one > other) - (one < other)
+            return int(one > other) - int(one < other)
     return None
 
 
@@ -262,7 +262,7 @@ def _near(sign: int) -> Callable[..., bool]:
         if moment is None:
             return False
         distance = (moment - now) * sign
-        return timedelta(0) <= distance <= right["n"] * LENGTHS[right["unit"]]
+        return timedelta(0) <= distance <= int(right["n"]) * LENGTHS[right["unit"]]
 
     return compare
 

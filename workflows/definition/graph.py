@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from workflows.definition.problems import Problem
 from workflows.definition.structure import START, Definition, Edge, Node
@@ -99,7 +100,8 @@ def check_shape(graph: Graph, handles: Mapping[str, Sequence[str]], waits: Itera
 
 
 def _ids(definition: Definition) -> Iterator[Problem]:
-    for name, elements in (("nodes", definition.nodes), ("edges", definition.edges)):
+    named: tuple[tuple[str, Sequence[Any]], ...] = (("nodes", definition.nodes), ("edges", definition.edges))
+    for name, elements in named:
         seen: set[str] = set()
         for place, element in enumerate(elements):
             if element.id in seen or not element.id:

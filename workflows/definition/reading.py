@@ -64,7 +64,9 @@ def read(document: Any) -> Definition:
         raise DefinitionRefused([Problem("E15", f"the document is larger than {LARGEST // 1024} KB")])
     problems: list[Problem] = []
     rest = {name: value for name, value in document.items() if name not in ("nodes", "edges", "stop")}
-    parts = {name: _elements(document.get(name, []), kind, name, problems) for name, kind in LISTS}
+    parts: dict[str, list[Any]] = {
+        name: _elements(document.get(name, []), kind, name, problems) for name, kind in LISTS
+    }
     stop = dict(document["stop"]) if isinstance(document.get("stop"), dict) else document.get("stop", {})
     rules = []
     if isinstance(stop, dict):

@@ -14,28 +14,28 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Base of every piece of a definition."""
 
 
-class Wait(Part, kw_only=True):
+class Wait(Part, frozen=True, kw_only=True):
     """A length of time."""
 
     n: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     unit: Unit
 
 
-class Reference(Part, kw_only=True):
+class Reference(Part, frozen=True, kw_only=True):
     """Something kept elsewhere, by kind and id; event types are named by their key."""
 
     ref: Literal["message", "segment", "list", "field", "event_type"]
     id: int | str
 
 
-class StartEvent(Part, kw_only=True):
+class StartEvent(Part, frozen=True, kw_only=True):
     """Which events start the workflow. `filters` is a condition tree over `event.…`."""
 
     type: str
     filters: dict[str, Any] | None = None
 
 
-class Unique(Part, kw_only=True):
+class Unique(Part, frozen=True, kw_only=True):
     """Process unique events: each time, once, or once in every `n` `unit`, by event key or by contact."""
 
     mode: Literal["each_time", "once", "once_in"] = "each_time"
@@ -44,7 +44,7 @@ class Unique(Part, kw_only=True):
     by: Literal["key", "contact"] = "key"
 
 
-class Start(Part, kw_only=True):
+class Start(Part, frozen=True, kw_only=True):
     """What starts a launch. `kind` `none`: only by hand."""
 
     enabled: bool = True
@@ -56,7 +56,7 @@ class Start(Part, kw_only=True):
     contact_filters: dict[str, Any] | None = None
 
 
-class ExitRule(Part, kw_only=True):
+class ExitRule(Part, frozen=True, kw_only=True):
     """Ends open launches at once: an event of `types`, or membership of a segment or list."""
 
     id: str
@@ -68,18 +68,18 @@ class ExitRule(Part, kw_only=True):
     segment: Reference | None = None
 
 
-class Stop(Part, kw_only=True):
+class Stop(Part, frozen=True, kw_only=True):
     at: str | None = None
     after_launches: Annotated[int, msgspec.Meta(ge=1)] | None = None
     exit_rules: tuple[ExitRule, ...] = ()
 
 
-class Overdue(Part, kw_only=True):
+class Overdue(Part, frozen=True, kw_only=True):
     mode: Literal["run", "skip"] = "run"
     max_lateness: str = "P1D"
 
 
-class Settings(Part, kw_only=True):
+class Settings(Part, frozen=True, kw_only=True):
     """Options of the whole workflow.
 
     `allowed_hours` maps weekdays to ranges `["10:00", "18:00"]`; message blocks with `allowed_hours` keep to them.
@@ -97,12 +97,12 @@ class Settings(Part, kw_only=True):
     max_hold_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 72
 
 
-class Position(Part, kw_only=True):
+class Position(Part, frozen=True, kw_only=True):
     x: float = 0
     y: float = 0
 
 
-class NodeData(Part, kw_only=True):
+class NodeData(Part, frozen=True, kw_only=True):
     """`params` are read by the block's own structure. `on_error`: what follows a failure (product document, 13.5)."""
 
     caption: str = ""
@@ -112,14 +112,14 @@ class NodeData(Part, kw_only=True):
     disabled: bool = False
 
 
-class Node(Part, kw_only=True):
+class Node(Part, frozen=True, kw_only=True):
     id: str
     type: str
     position: Position = Position()
     data: NodeData = NodeData()
 
 
-class Edge(Part, kw_only=True):
+class Edge(Part, frozen=True, kw_only=True):
     id: str
     source: str
     target: str
@@ -127,7 +127,7 @@ class Edge(Part, kw_only=True):
     targetHandle: str = "in"
 
 
-class Definition(Part, kw_only=True):
+class Definition(Part, frozen=True, kw_only=True):
     """A whole workflow. `ui` is the editor's and never acts."""
 
     schema: Literal["workflow/1"] = "workflow/1"

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
 
 from workflows.definition.structure import WEEKDAYS
 
-Windows = Mapping[str, Sequence[tuple[str, str]]]
+Windows = Mapping[Any, Sequence[tuple[str, str]]]
 
 
 def read_clock(text: str) -> time | None:
@@ -16,7 +17,7 @@ def read_clock(text: str) -> time | None:
     ):
         return None
     try:
-        return time(*(int(part) for part in parts))
+        return time.fromisoformat(text.strip())
     except ValueError:
         return None
 

@@ -47,7 +47,7 @@ def compile_definition(definition: Definition, *, version_id: int, workflow_id: 
     nodes = {}
     for place, node in enumerate(definition.nodes):
         block = registry[node.type]
-        params = reading.read_part(
+        params: Any = reading.read_part(
             node.data.params, block.params, f"nodes[{place}].data.params", node=node.id
         )
         nodes[node.id] = CompiledNode(node, block, params)

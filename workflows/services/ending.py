@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -20,7 +21,12 @@ def end_runs(reasons: Mapping[int, str], journal: Journal, *, state: str = "stop
     """
     if not reasons:
         return 0
-    values = {"ids": list(reasons), "reasons": list(reasons.values()), "state": state, "now": journal.now}
+    values: dict[str, Any] = {
+        "ids": list(reasons),
+        "reasons": list(reasons.values()),
+        "state": state,
+        "now": journal.now,
+    }
     with connection.cursor() as cursor:
         cursor.execute(load("workflows", "end_runs"), values)
         rows = cursor.fetchall()

@@ -87,8 +87,10 @@ class Journal:
                 cursor.execute(ADD_REFUSALS, [list(column) for column in zip(*self._newest(), strict=True)])
             if self.starts:
                 rows = sorted(self.starts.items())
-                values = {"now": self.now, "workflows": [k[0] for k, _ in rows], "reasons": [k[1] for k, _ in rows],
-                          "counts": [count for _, count in rows]}  # fmt: skip
+                values: dict[str, Any] = {
+                    "now": self.now, "workflows": [k[0] for k, _ in rows], "reasons": [k[1] for k, _ in rows],
+                    "counts": [count for _, count in rows],
+                }  # fmt: skip
                 cursor.execute(ADD_STARTS, values)
             if self.nodes:
                 found = sorted(self.nodes.items())

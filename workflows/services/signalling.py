@@ -4,6 +4,7 @@ One transaction a batch, one holder of the lane, ids ascending: a stop never ove
 fails for its data is halved; a signal that fails alone is kept as dead, with its reason.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -39,7 +40,7 @@ INSERT INTO workflows_deadsignal (person_id, kind, ref, event_id, flags, at, rea
 SELECT person_id, kind, ref, event_id, flags, at, %s, %s FROM taken
 """
 EVENTS = """
-SELECT e.id::text, e.person_id, e.event_type_id, e.event_at, e.received_at, e.key_value, e.flags, e.params
+SELECT e.id::text, e.person_id, e.event_type_id, e.event_at, e.received_at, e.key_value, e.flags, e.params::text
 FROM events_event e WHERE e.id = ANY(%s::uuid[]) AND e.event_at >= %s
 """
 RECENT = timedelta(hours=26)
@@ -228,7 +229,9 @@ def _stored(news: Sequence[News], *, now: datetime) -> list[StoredEvent]:
             missing = [one for one in ids if one not in found]
             if missing:
                 cursor.execute(EVENTS, [missing, since])
-                found.update({row[0]: StoredEvent(*row) for row in cursor.fetchall()})
+                found.update(
+                    {row[0]: StoredEvent(*row[:7], params=json.loads(row[7])) for row in cursor.fetchall()}
+                )
     return [found[one] for one in ids if one in found]
 
 
@@ -314,7 +317,11 @@ def _memberships(entered: Sequence[News], joined: Sequence[News], journal: Journ
                 if (one.kind, one.ref) == (kind, ref) and (kind != SignalKind.JOINED or (ref, one.person_id) in on_list)
             })  # fmt: skip
             for workflow_id, rule in rules:
-                values = {"workflow": workflow_id, "people": people, "events": [None] * len(people)}
+                values: dict[str, Any] = {
+                    "workflow": workflow_id,
+                    "people": people,
+                    "events": [None] * len(people),
+                }
                 cursor.execute(OF_PERSON, values)
                 for (run_id,) in cursor.fetchall():
                     reasons.setdefault(run_id, f"exit:{rule.rule.id}")

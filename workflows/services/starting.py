@@ -253,7 +253,9 @@ class _Starter:
         last: dict[Subject_, datetime] = {}
         left = list(candidates)
         while left:
-            wave, later, taken = [], [], set()
+            wave: list[Candidate] = []
+            later: list[Candidate] = []
+            taken: set[Any] = set()
             for one in left:
                 reason, names = self._blocked(one, open_runs, last)
                 if reason:

@@ -5,6 +5,7 @@ passed `MOST_IN_A_ROW` blocks. Each group runs in a savepoint: one that fails is
 fail stand alone; those fail, the others go on. Limit: one UPDATE with its journal (`python -m bench workflow_steps`).
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -47,6 +48,9 @@ def step_due(*, limit: int, now: datetime) -> int:
         cursor.execute("SET LOCAL jit TO off")
         cursor.execute(load("workflows", "claim_runs"), {"now": now, "limit": limit})
         visits = [Visit(*row) for row in cursor.fetchall()]
+        for visit in visits:
+            if visit.wait is not None:
+                visit.wait = json.loads(visit.wait)  # type: ignore[arg-type]
         if not visits:
             return 0
         account = Account.objects.get(pk=1)
@@ -236,7 +240,7 @@ class Walk:
                 "errors": [v.has_errors for v in visits],
             })  # fmt: skip
             if changed:
-                columns = [
+                columns: list[Any] = [
                     [v.run_id for v in changed],
                     [Jsonb(v.context) for v in changed],
                     [Jsonb(v.sent) for v in changed],

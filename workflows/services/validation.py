@@ -87,7 +87,9 @@ def _read_params(definition: Definition) -> _Checked:
             )
             continue
         try:
-            params = reading.read_part(node.data.params, block.params, f"{path}.data.params", node=node.id)
+            params: Any = reading.read_part(
+                node.data.params, block.params, f"{path}.data.params", node=node.id
+            )
         except DefinitionRefused as refused:
             checked.problems.extend(refused.problems)
             continue
