@@ -13,7 +13,10 @@ INSERT INTO messaging_ratebucket (key, seconds, tokens, filled_at)
 SELECT %s, s, t, %s FROM unnest(%s::int[], %s::float8[]) AS u (s, t) ORDER BY s
 ON CONFLICT (key, seconds) DO NOTHING
 """
-HOLD = "SELECT seconds, tokens, filled_at FROM messaging_ratebucket WHERE key = %s AND seconds = ANY(%s) ORDER BY seconds FOR UPDATE"
+HOLD = """
+SELECT seconds, tokens, filled_at FROM messaging_ratebucket WHERE key = %s AND seconds = ANY(%s)
+ORDER BY seconds FOR UPDATE
+"""
 KEEP = """
 UPDATE messaging_ratebucket b SET tokens = u.t, filled_at = %s
 FROM unnest(%s::int[], %s::float8[]) AS u (s, t) WHERE b.key = %s AND b.seconds = u.s

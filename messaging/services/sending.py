@@ -127,8 +127,12 @@ def check_again(
         elif checked.reason:
             outcomes.append(Outcome(row, DeliveryState.SKIPPED, checked.reason))
         elif row.expires_at is not None and row.expires_at <= now:
-            state = DeliveryState.FAILED if row.attempts else DeliveryState.SKIPPED
-            outcomes.append(Outcome(row, state, Reason.EXPIRED))
+            gave_up = (
+                (DeliveryState.FAILED, Reason.PROVIDER)
+                if row.attempts
+                else (DeliveryState.SKIPPED, Reason.EXPIRED)
+            )
+            outcomes.append(Outcome(row, *gave_up))
         else:
             sendable.append(row)
     return sendable, outcomes
@@ -158,8 +162,8 @@ class _Run:
         while place < len(ready) and not self.is_away and not self.part.is_over:
             group = ready[place : place + size]
             place += len(group)
-            for _, parcel in group:
-                self.adapter.prepare(parcel, now=self.part.clock)
+            group, refused = self._prepare(group)
+            waiting += refused
             opened = self._open(waiting, [opening for opening, _ in group])
             sent = [pair for pair in group if pair[0].row.delivery_id in opened]
             waiting = self._hand_over(sent)
@@ -170,6 +174,20 @@ class _Run:
             claims.record(waiting, token=self.token, now=self.part.clock)
         crash_point("send_after_record")
         self._rest_or_go()
+
+    def _prepare(
+        self, group: Sequence[tuple[Opening, Parcel]]
+    ) -> tuple[list[tuple[Opening, Parcel]], list[Outcome]]:
+        """Encode; what cannot be (an address no header may hold) fails for good."""
+        good, refused = [], []
+        for opening, parcel in group:
+            try:
+                self.adapter.prepare(parcel, now=self.part.clock)
+            except ValueError as error:
+                refused.append(Outcome(opening.row, DeliveryState.FAILED, Reason.PROVIDER, str(error)))
+            else:
+                good.append((opening, parcel))
+        return good, refused
 
     def _open(self, waiting: list[Outcome], openings: list[Opening]) -> set[int]:
         now = self.part.clock
@@ -185,10 +203,8 @@ class _Run:
     def _hand_over(self, group: Sequence[tuple[Opening, Parcel]]) -> list[Outcome]:
         """Windows of a group go out side by side, a line each."""
         windows = [group[start : start + WINDOW] for start in range(0, len(group), WINDOW)]
-        if len(windows) <= 1:
-            answers = [self._send(window) for window in windows]
-        else:
-            answers = list(_threads.map(self._send, windows))
+        side_by_side = _threads.map if len(windows) > 1 else map
+        answers = list(side_by_side(self._send, windows))
         outcomes = []
         for window, found in zip(windows, answers, strict=True):
             for (opening, _), handover in zip(window, found, strict=True):
