@@ -1,14 +1,13 @@
 """Makes workflows, contacts, events and messages for tests, by the public services, and runs the engines at an instant."""
 
+import itertools
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-
 from contacts.services.upsert import ContactInput
 from events.models import Event
 from events.services.processing import process_lane
-from messaging.models import Message, MessageRevision
 from tests.contacts.people import upsert
 from tests.events.inbox import NOW, accepted, event_type
 from workflows.models import Run, RunStep, Signal, Workflow, WorkflowJob
@@ -24,12 +23,16 @@ ON_EVENT = {"kind": "event", "event": {"type": EVENT}}
 
 
 def node(kind: str, name: str = "", /, on_error: str = "continue", **params: Any) -> dict[str, Any]:
-    return {"id": name or f"n_{kind.replace('.', '_')}", "type": kind, "data": {"params": params, "on_error": on_error}}
+    return {
+        "id": name or f"n_{kind.replace('.', '_')}",
+        "type": kind,
+        "data": {"params": params, "on_error": on_error},
+    }
 
 
 def chain(*nodes: dict[str, Any]) -> list[dict[str, Any]]:
     """Edges that connect blocks in a row by `next`."""
-    return [edge(one["id"], other["id"]) for one, other in zip(nodes, nodes[1:], strict=False)]
+    return [edge(one["id"], other["id"]) for one, other in itertools.pairwise(nodes)]
 
 
 def edge(source: str, target: str, handle: str = "next") -> dict[str, Any]:
@@ -66,11 +69,18 @@ def contact(name: str = "ann", **fields: Any) -> int:
     return outcome.contact_id
 
 
-def happened(person: int | None, kind: str = EVENT, *, at: datetime = NOW, key: str = "", **params: Any) -> str:
+def happened(
+    person: int | None, kind: str = EVENT, *, at: datetime = NOW, key: str = "", **params: Any
+) -> str:
     """An event that was accepted, processed and brought to the workflows; returns its id."""
     values: dict[str, Any] = {"contact_id": person} if person else {}
     row = accepted(
-        event_type(kind), key_value=key or f"key-{person}", params=params, event_at=at, received_at=at, **values
+        event_type(kind),
+        key_value=key or f"key-{person}",
+        params=params,
+        event_at=at,
+        received_at=at,
+        **values,
     )
     process_lane(0, limit=100, now=at)
     signal(at)
@@ -111,20 +121,9 @@ def the_run() -> Run:
     return Run.objects.get()
 
 
-def message(name: str = "Reminder", *, now: datetime = NOW) -> Message:
-    """A message that may be sent."""
-    made = Message.objects.create(name=name, state="ready", created_at=now, updated_at=now)
-    content = {"en": {"subject": "Hello", "preheader": "", "format": "html", "source": "<p>Hi</p>", "text": "Hi"}}
-    made.revision = MessageRevision.objects.create(message=made, number=1, content=content, compiled={}, created_at=now)
-    made.save()
-    return made
-
-
 def queued() -> int:
     return Signal.objects.count()
 
 
 def stored(event_id: str) -> Event:
     return Event.objects.get(pk=uuid.UUID(event_id))
-
-

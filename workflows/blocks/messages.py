@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from django.utils.translation import gettext_lazy as _
 
+from contacts.normalise import InvalidValue, normalise_email
 from messaging.models import FINAL_STATES, Message, MessageState
 from messaging.services import planning
 from messaging.services.lookup import DeliveryFacts, delivery_facts
@@ -91,7 +92,11 @@ class EmailBlock(Block[EmailParams]):
             if fault or reference is None:
                 outcomes[visit.run_id] = Fails(f"skipped:{fault}", {"message": reference and reference.id})
                 continue
-            requests.append(self._request(params, batch, visit, int(reference.id)))
+            try:
+                requests.append(self._request(params, batch, visit, int(reference.id)))
+            except InvalidValue as error:
+                outcomes[visit.run_id] = Fails("skipped:no_channel", {"error": error.message})
+                continue
             askers.append(visit)
         if requests:
             planned = planning.plan_deliveries(requests, now=batch.now)
@@ -101,21 +106,14 @@ class EmailBlock(Block[EmailParams]):
 
     def _request(self, params: EmailParams, batch: Batch, visit: Visit, message_id: int) -> DeliveryRequest:
         variables = batch.variables(visit)
-        data = render(params.json, variables).value if params.json else None
+        data = render(params.json, variables).value if params.json else variables.get("steps", {})
         address = as_text(render(params.email, variables).value).strip() if params.email else ""
         language = as_text(render(params.language, variables).value).strip() if params.language else ""
-        context: dict[str, Any] = {
-            "event": visit.context.get("params", {}), "data": data if data is not None else variables.get("steps", {}),
-            "workflow": {
-                "workflowId": batch.workflow_id, "workflowName": batch.workflow_name, "workflowBlockId": batch.node.id,
-                "workflowInstanceId": visit.uid, "sourceEventId": visit.event_id, "sourceEventKey": visit.event_key,
-                "sourceEventTypeKey": visit.context.get("eventType", ""),
-            },
-        }  # fmt: skip
         return DeliveryRequest(
             cause_kind="workflow", cause_id=visit.run_id, cause_month=visit.started_at.date().replace(day=1),
-            slot=f"{batch.node.id}:{visit.number}", contact_id=visit.person_id, message_id=message_id, context=context,
-            language=language or None, endpoint=address or None, is_test=visit.is_test,
+            slot=f"{batch.node.id}:{visit.number}", contact_id=visit.person_id, message_id=message_id,
+            context={"event": visit.context.get("params", {}), "data": data, "workflow": _origin(visit, batch)},
+            language=language or None, endpoint=normalise_email(address)[1] if address else None, is_test=visit.is_test,
             is_obligatory=self.is_obligatory,
         )  # fmt: skip
 
@@ -141,6 +139,15 @@ class ObligatoryEmailBlock(EmailBlock):
     label = _("Send obligatory e-mail")
     icon = "mark_email_read"
     is_obligatory = True
+
+
+def _origin(visit: Visit, batch: Batch) -> dict[str, Any]:
+    """What every status of the message tells about its cause (product document, 15, outgoing)."""
+    return {
+        "workflowId": batch.workflow_id, "workflowName": batch.workflow_name, "workflowBlockId": batch.node.id,
+        "workflowInstanceId": visit.uid, "sourceEventId": visit.event_id, "sourceEventKey": visit.event_key,
+        "sourceEventTypeKey": visit.context.get("eventType", ""),
+    }  # fmt: skip
 
 
 def _messages(ids: set[int]) -> dict[int, str]:

@@ -230,7 +230,7 @@ def _stored(news: Sequence[News], *, now: datetime) -> list[StoredEvent]:
             if missing:
                 cursor.execute(EVENTS, [missing, since])
                 found.update(
-                    {row[0]: StoredEvent(*row[:7], params=json.loads(row[7])) for row in cursor.fetchall()}
+                    {row[0]: StoredEvent(*[*row[:7], json.loads(row[7])]) for row in cursor.fetchall()}
                 )
     return [found[one] for one in ids if one in found]
 
