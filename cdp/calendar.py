@@ -8,6 +8,8 @@ CALENDAR = {
     "keep partitions": ("events.keep_partitions", crontab(hour="2", minute="10")),
     "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
     "forget old bulk requests": ("contacts.forget_sessions", crontab(hour="2", minute="40")),
+    "keep partitions of launch steps": ("workflows.keep_steps", crontab(hour="2", minute="15")),
+    "forget old launches": ("workflows.forget_old", crontab(minute="35")),
     "switch off idle API keys": ("partners.disable_idle_keys", crontab(hour="3", minute="5")),
     "forget request fingerprints": ("partners.forget_fingerprints", crontab(minute="*/10")),
 }

@@ -9,8 +9,9 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         import workflows.blocks  # noqa: F401 - registers the blocks
         from cdp import hooks
-        from contacts import persons
-        from workflows import engines, handlers
+        from contacts import persons, timeline
+        from workflows import engines, handlers, screens
+        from workflows.timeline import LaunchSource
 
         # Launches before steps: erasing waits for a batch under way, and then finds the steps that it wrote.
         persons.register(
@@ -26,4 +27,6 @@ class WorkflowsConfig(AppConfig):
         hooks.contacts_changed.connect(handlers.keep_contacts)
         hooks.persons_moved.connect(handlers.keep_moves)
         hooks.message_activity.connect(handlers.keep_activity)
+        timeline.register(LaunchSource())
+        screens.register_all()
         engines.register_all()

@@ -26,7 +26,7 @@ from workflows.blocks.task import CHAIN
 from workflows.definition import conditions
 from workflows.definition.conditions import Subject
 from workflows.definition.durations import add_wait, read_duration
-from workflows.definition.structure import Wait
+from workflows.definition.structure import Unique, Wait
 from workflows.models import Refusal, Run, Workflow, WorkflowStatus
 from workflows.services.compiled import Compiled, compiled_version
 from workflows.services.journal import Journal
@@ -284,12 +284,10 @@ class _Starter:
 
     def _guarded(self, one: Candidate) -> Subject_ | None:
         """What the start is unique by; None when each one starts. Starts by hand are asked for one by one."""
-        unique = self.compiled(one).definition.start.unique
-        if one.kind != "event" or unique.mode == "each_time":
+        if one.kind != "event":
             return None
-        if unique.by == "key" and one.key:
-            return one.workflow_id, 0, hashlib.sha256(one.key.encode()).digest()
-        return one.workflow_id, one.person_id, b""
+        unique = self.compiled(one).definition.start.unique
+        return subject_of_start(unique, one.workflow_id, one.person_id, one.key)
 
     def _blocked(
         self, one: Candidate, open_runs: set[tuple[int, int]], last: dict[Subject_, datetime]
@@ -386,6 +384,15 @@ class _Starter:
             row = self.workflows[workflow_id]
             row.launched += count
             row.save(update_fields=["launched"])
+
+
+def subject_of_start(unique: Unique, workflow_id: int, person_id: int, key: str) -> Subject_ | None:
+    """The row of `StartGuard` that a start is unique by: workflow, contact or 0, digest of the key; None when none is."""
+    if unique.mode == "each_time":
+        return None
+    if unique.by == "key" and key:
+        return workflow_id, 0, hashlib.sha256(key.encode()).digest()
+    return workflow_id, person_id, b""
 
 
 def _context(one: Candidate) -> dict[str, Any]:
