@@ -3,6 +3,7 @@
 - `accept`: single events accepted over HTTP, against a no-op of the same server
 - `contacts`: contacts upserted in bulk
 - `store`: a full inbox moved into the store, against COPY into the same table
+- `workflow_steps`: due launches moved on, against one UPDATE with its journal
 - `sustained`: batches accepted, the whole way from HTTP into the store, and how soon an event is visible
 """
 

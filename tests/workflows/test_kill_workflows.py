@@ -27,7 +27,7 @@ from workflows.models import NodeTally, Run, RunStep, Signal
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COUNT = 600
+COUNT = 400
 WORKER = """
 import threading, django
 django.setup()
@@ -101,7 +101,7 @@ def check(field: str) -> None:
         Run.objects.values_list("pk", flat=True), 5
     )
     assert RunStep.objects.values("run_id", "number").distinct().count() == 5 * COUNT
-    assert set(Contact.objects.values_list(f"data__{field}", flat=True)) == {1}
+    assert {data[field] for data in Contact.objects.values_list("data", flat=True)} == {1}
     assert Delivery.objects.count() == Delivery.objects.values("endpoint").distinct().count() == COUNT
     assert ListMember.objects.count() == COUNT
     tallies: Counter[str] = Counter()

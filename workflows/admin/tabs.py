@@ -39,7 +39,7 @@ class Page:
 
 
 def definition(
-    request: HttpRequest,
+    request: HttpRequest,  # noqa: ARG001 - as every tab has it
     row: Workflow,
     *,
     text: str | None = None,
@@ -130,7 +130,7 @@ def dress(runs: Sequence[Run]) -> list[dict[str, Any]]:
     ]
 
 
-def launch(request: HttpRequest, row: Workflow) -> Page:
+def launch(request: HttpRequest, row: Workflow) -> Page:  # noqa: ARG001
     """Forms: for one contact, as a test, for everybody on a list or in a segment."""
     lists = list(ContactList.objects.order_by("name").values_list("pk", "name")[:MOST_CHOICES])
     segments = list(Segment.objects.order_by("name").values_list("pk", "name", "size")[:MOST_CHOICES])
@@ -160,7 +160,7 @@ def why(request: HttpRequest, row: Workflow) -> Page:
 def versions(request: HttpRequest, row: Workflow) -> Page:
     """Published versions, newest first, with what changed and how many launches are on each."""
     rows = list(row.versions.exclude(number=None).order_by("-number")[: MOST_VERSIONS + 1])
-    shown = []
+    shown: list[dict[str, Any]] = []
     for one, before in zip(rows, [*rows[1:], None], strict=True):
         read = reading.read(one.definition)
         change = differences(reading.read(before.definition) if before is not None else None, read)

@@ -170,7 +170,8 @@ class WorkflowAdmin(ListAdmin):
     def frame(self, request: HttpRequest, row: Workflow | None) -> dict[str, Any]:
         user: Any = request.user
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
-        return self.admin_site.each_context(request) | {
+        frame: dict[str, Any] = self.admin_site.each_context(request)
+        return frame | {
             "opts": self.opts, "row": row, "title": row.name if row is not None else _("Create workflow"),
             "may_change": self.has_change_permission(request), "may_publish": user.has_perm("workflows.publish_workflow"),
             "may_activate": user.has_perm(actions.ACTIVATE), "may_launch": user.has_perm(actions.LAUNCH),

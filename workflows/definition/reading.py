@@ -107,5 +107,5 @@ def _elements(value: Any, kind: type[Read], path: str, problems: list[Problem]) 
 
 def write(definition: Definition) -> dict[str, Any]:
     """The document of a definition; reading it gives the same definition again."""
-    found: dict[str, Any] = msgspec.to_builtins(definition)
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(definition))  # lists, as JSON has them
     return {"schema": definition.schema} | found
