@@ -113,7 +113,7 @@ class Visit:
         return self._sent
 
 
-@dataclass(slots=True)
+@dataclass
 class Batch:
     """Launches of one version on one block. Look-ups are made once a batch, whoever asks."""
 
@@ -137,18 +137,24 @@ class Batch:
                 return self.account_zone
         return self.account_zone
 
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        return {
+            "workflowId": self.workflow_id, "workflowName": self.workflow_name, "now": self.now.isoformat(),
+        }  # fmt: skip
+
     def variables(self, visit: Visit) -> dict[str, Any]:
         """What `${…}` may name: parameters of the event over what the launch itself knows."""
         context = visit.context
-        found: dict[str, Any] = {
-            "key": visit.event_key, "eventKey": visit.event_key, "workflowId": self.workflow_id,
-            "workflowName": self.workflow_name, "workflowInstanceId": visit.uid, "ContactId": visit.person_id,
-            "startedAt": visit.started_at.isoformat(), "now": self.now.isoformat(),
-            "eventType": context.get("eventType", ""), "steps": context.get("steps", {}),
+        steps = context.get("steps", {})
+        found = self._common | {
+            "key": visit.event_key, "eventKey": visit.event_key, "workflowInstanceId": visit.uid,
+            "ContactId": visit.person_id, "startedAt": visit.started_at.isoformat(),
+            "eventType": context.get("eventType", ""), "steps": steps,
         }  # fmt: skip
         if visit.sent:
             found["messageId"] = visit.sent[-1][4]
-        for data in context.get("steps", {}).values():
+        for data in steps.values():
             found.update(data)
         found.update(context.get("params", {}))
         return found

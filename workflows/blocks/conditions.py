@@ -12,6 +12,7 @@ from workflows.blocks.base import NO, YES, Batch, Block, Fails, Left, Outcome, V
 from workflows.blocks.flow import since_of
 from workflows.blocks.lookups import Asked, contacts_of, members, occurred, subject_of
 from workflows.definition import conditions
+from workflows.definition.conditions import Subject
 from workflows.definition.durations import read_duration
 from workflows.definition.problems import DefinitionRefused, Problem
 from workflows.definition.structure import Part, Reference, Weekday
@@ -82,12 +83,18 @@ class ConditionBlock(Block[ConditionParams]):
         if params.task == "contact_confirmed":
             return _confirmed(batch)
         tree = conditions.read_tree(params.tree, "tree")
-        return [_values(tree, visit, batch) for visit in batch.visits]
+        is_of_contact = any(not leaf.left.startswith("event.") for leaf in conditions.leaves(tree))
+        return [_values(tree, visit, batch, is_of_contact=is_of_contact) for visit in batch.visits]
 
 
-def _values(tree: conditions.Tree, visit: Visit, batch: Batch) -> Outcome:
+def _values(tree: conditions.Tree, visit: Visit, batch: Batch, *, is_of_contact: bool) -> Outcome:
     seen: list[conditions.Seen] = []
-    verdict = conditions.evaluate(tree, subject_of(visit, batch), now=batch.now, seen=seen)
+    subject = (
+        subject_of(visit, batch)
+        if is_of_contact
+        else Subject(batch.variables(visit), {}, {}, batch.zone(visit))
+    )
+    verdict = conditions.evaluate(tree, subject, now=batch.now, seen=seen)
     looked = [
         {"left": one.leaf.left, "op": one.leaf.op, "right": one.leaf.right, "value": as_text(one.value)[:200],
          "fits": one.verdict}

@@ -6,7 +6,7 @@ fail stand alone; those fail, the others go on. Limit: one UPDATE with its journ
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -230,23 +230,37 @@ class Walk:
 
     def write(self, visits: Sequence[Visit]) -> None:
         changed = [visit for visit in visits if visit.is_changed]
+        values: dict[str, Any] = {
+            "now": self.now, "ids": array(v.run_id for v in visits), "nodes": texts(v.node for v in visits),
+            "numbers": array(v.number for v in visits), "states": texts(v.state for v in visits),
+            "entered": texts(v.entered_at.isoformat() for v in visits),
+            "wakes": texts((v.wake_at or self.now).isoformat() for v in visits),
+            "waits": texts(None if v.wait is None else json.dumps(v.wait) for v in visits),
+            "deliveries": array("NULL" if v.delivery_id is None else v.delivery_id for v in visits),
+            "reasons": texts(v.reason for v in visits), "errors": array("t" if v.has_errors else "f" for v in visits),
+        }  # fmt: skip
         with connection.cursor() as cursor:
-            cursor.execute(load("workflows", "write_runs"), {
-                "now": self.now, "ids": [v.run_id for v in visits], "nodes": [v.node for v in visits],
-                "numbers": [v.number for v in visits], "states": [v.state for v in visits],
-                "entered": [v.entered_at for v in visits], "wakes": [v.wake_at or self.now for v in visits],
-                "waits": [None if v.wait is None else Jsonb(v.wait) for v in visits],
-                "deliveries": [v.delivery_id for v in visits], "reasons": [v.reason for v in visits],
-                "errors": [v.has_errors for v in visits],
-            })  # fmt: skip
+            cursor.execute(load("workflows", "write_runs"), values)
             if changed:
                 columns: list[Any] = [
-                    [v.run_id for v in changed],
-                    [Jsonb(v.context) for v in changed],
-                    [Jsonb(v.sent) for v in changed],
-                ]
+                    [v.run_id for v in changed], [Jsonb(v.context) for v in changed], [Jsonb(v.sent) for v in changed],
+                ]  # fmt: skip
                 cursor.execute(WRITE_CONTEXTS, columns)
         self.journal.write()
+
+
+def array(values: Iterable[int | str]) -> str:
+    """An array of numbers as PostgreSQL reads it; several times as fast as the driver's own writing of lists."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
+def texts(values: Iterable[str | None]) -> str:
+    """The same for texts."""
+    quoted = (
+        "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        for value in values
+    )
+    return f"{{{','.join(quoted)}}}"
 
 
 def _keep_sent(visit: Visit, outcome: Left | Waits) -> None:
