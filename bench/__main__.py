@@ -2,6 +2,7 @@
 
 - `accept`: single events accepted over HTTP, against a no-op of the same server
 - `contacts`: contacts upserted in bulk
+- `segments`: conditions evaluated against DuckDB over the same rows, a difference written, live membership
 - `store`: a full inbox moved into the store, against COPY into the same table
 - `workflow_steps`: due launches moved on, against one UPDATE with its journal
 - `sustained`: batches accepted, the whole way from HTTP into the store, and how soon an event is visible

@@ -57,7 +57,8 @@ class Hook(Generic[Batch]):
 class ContactsChanged:
     """Contacts created, updated, restored or deleted in one transaction.
 
-    `changes[i]` names the columns (and `data.<field id>`) written for `ids[i]`; `results[i]` is the outcome's word.
+    `changes[i]` names what was written for `ids[i]`: columns, `data.<field id>`, `list.<id>` joined or left, `key.<kind>` got
+    or lost, `address.<kind>` when the state of a held address changed. `results[i]` is the outcome's word.
     """
 
     ids: Sequence[int]

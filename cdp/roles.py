@@ -12,9 +12,11 @@ ROLES: dict[str, tuple[str, ...]] = {
         "contacts.add_subscriptioncategory", "contacts.change_subscriptioncategory", "contacts.export_contact",
         "events.view_*", "events.add_eventtype", "events.change_eventtype", "events.add_eventparameter",
         "events.change_eventparameter", "events.delete_eventparameter", "events.change_quarantinedevent",
+        "segments.view_*", "segments.add_segment", "segments.change_segment", "segments.delete_segment",
         "cdp.view_account", "cdp.view_enginestate",
     ),
-    "Viewer": ("contacts.view_contact", "contacts.view_contactlist", "events.view_event", "events.view_eventtype"),
+    "Viewer": ("contacts.view_contact", "contacts.view_contactlist", "events.view_event", "events.view_eventtype",
+               "segments.view_segment"),
     "Integrator": ("partners.*", "events.view_*", "contacts.view_importsession", "contacts.view_contactfield",
                    "cdp.view_enginestate"),
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """What the contact card shows, read in a fixed number of queries (ten, whatever the contact has)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -68,6 +69,34 @@ class Reach:
     icon: str
     is_open: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a section: text, where it leads, and a remark."""
+
+    text: str
+    url: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A box of the side column that a higher app fills. `read` gives its lines in a fixed number of queries."""
+
+    name: str
+    title: Any
+    permission: str
+    read: Callable[[Contact], list[Line]]
+    empty: Any = ""
+
+
+sections: dict[str, Section] = {}
+
+
+def register_section(section: Section) -> None:
+    """Add a box to the card; called from `AppConfig.ready()`."""
+    sections[section.name] = section
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from django.db import DatabaseError, DataError, connection, transaction
 from django.db.models import Count, Min
 
 from cdp.engine import Engine, register
-from cdp.hooks import HookError
+from cdp.hooks import HookError, PersonsMoved, persons_moved
 from contacts import persons
 from contacts.models import ImportSession, ImportState, PersonMove
 from contacts.services.bulk import fail_session, work_session
@@ -24,7 +24,7 @@ class PersonMoves(Engine):
     name = "person_moves"
     group = "bulk"
 
-    def work(self, now: datetime) -> int:  # noqa: ARG002
+    def work(self, now: datetime) -> int:
         with transaction.atomic():
             move = PersonMove.objects.select_for_update(skip_locked=True).order_by("pk").first()
             if move is None:
@@ -42,6 +42,7 @@ class PersonMoves(Engine):
                         )
             if moved < SLICE_ROWS:
                 move.delete()
+                persons_moved.send(PersonsMoved([move.source_id], [move.target_id], now=now))
             return moved or 1
 
     def backlog(self) -> tuple[int, datetime | None]:

@@ -59,13 +59,20 @@ class Catalogue:
 
     @cached_property
     def event_types(self) -> dict[str, TypeInfo]:
-        rows = EventType.objects.values_list("key", "pk", "name", "use_for_segmentation", "segmentation_since")
+        rows = EventType.objects.values_list(
+            "key", "pk", "name", "use_for_segmentation", "segmentation_since"
+        )
         return {key: TypeInfo(pk, name or key, used, since) for key, pk, name, used, since in rows}
 
     @cached_property
     def segments(self) -> dict[int, SegmentInfo]:
-        rows = Segment.objects.values_list("pk", "name", "state", "definition", "fingerprint", "built_fingerprint")
-        return {pk: SegmentInfo(pk, name, state, body, made == built) for pk, name, state, body, made, built in rows}
+        rows = Segment.objects.values_list(
+            "pk", "name", "state", "definition", "fingerprint", "built_fingerprint"
+        )
+        return {
+            pk: SegmentInfo(pk, name, state, body, made == built)
+            for pk, name, state, body, made, built in rows
+        }
 
     def field_of(self, key: str) -> ContactField:
         """Raises: BrokenReference: no additional field has the key."""

@@ -3,11 +3,11 @@
 Membership lies in `SegmentChunk`: one row per 65 536 person ids, a roaring bitmap of at most about 8 KB.
 """
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from contacts.groups import NextGroupId
 
 
 class SegmentState(models.TextChoices):
@@ -17,11 +17,17 @@ class SegmentState(models.TextChoices):
 
 
 class Segment(models.Model):
-    """A dynamic segment. Its stored membership is of `built_fingerprint`, which lags behind an edited definition."""
+    """A dynamic segment. Its stored membership is of `built_fingerprint`, which lags behind an edited definition.
 
+    Ids are drawn with those of lists: in the API both are groups.
+    """
+
+    id = models.BigIntegerField(primary_key=True, db_default=NextGroupId(), editable=False)
     name = models.CharField(_("name"), max_length=255, unique=True)
     purpose = models.CharField(_("purpose"), max_length=255, blank=True, default="")
-    state = models.CharField(_("state"), max_length=8, choices=SegmentState.choices, default=SegmentState.ACTIVE)
+    state = models.CharField(
+        _("state"), max_length=8, choices=SegmentState.choices, default=SegmentState.ACTIVE
+    )
     reason = models.TextField(_("reason"), blank=True, default="")
     definition = models.JSONField(_("definition"))
     fingerprint = models.CharField(max_length=64, editable=False)
@@ -185,7 +191,9 @@ class Build(models.Model):
     reason = models.CharField(max_length=10, choices=ChangeReason.choices, default=ChangeReason.DEFINITION)
     is_muted = models.BooleanField(default=False)
     is_checking = models.BooleanField(default=False, help_text="a nightly build: differences are a defect")
-    does_announce = models.BooleanField(default=False, help_text="a first build announces its members as entering")
+    does_announce = models.BooleanField(
+        default=False, help_text="a first build announces its members as entering"
+    )
     requested_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     owner = models.TextField(default="", blank=True)
@@ -241,8 +249,3 @@ class Clock(models.Model):
 
     def __str__(self) -> str:
         return str(self.swept_at)
-
-    @classmethod
-    def start(cls, now: Any) -> None:
-        """Begin sweeping from here, once."""
-        cls.objects.bulk_create([cls(pk=1, swept_at=now)], ignore_conflicts=True)

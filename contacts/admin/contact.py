@@ -22,7 +22,7 @@ from cdp.ui.formatting import moment
 from contacts import timeline
 from contacts.admin import actions, columns
 from contacts.admin.forms import ContactForm, NewContactForm
-from contacts.card import read_card
+from contacts.card import read_card, sections
 from contacts.models import Address, Contact, ContactState
 from contacts.querysets import ContactQuerySet
 from contacts.services.manual import ManualRefused, create_contact, edit_contact
@@ -138,9 +138,10 @@ class ContactAdmin(ListAdmin):
         if contact.state in (ContactState.MERGED, ContactState.ERASED):
             return self._gone(request, contact)
         card = read_card(contact, now=timezone.now())
-        return self._render(
-            request, contact, "contacts/information.html", {"card": card, "tab": "information"}
-        )
+        user: Any = request.user
+        boxes = [(box, box.read(contact)) for box in sections.values() if user.has_perm(box.permission)]
+        context = {"card": card, "tab": "information", "boxes": boxes}
+        return self._render(request, contact, "contacts/information.html", context)
 
     def activity(self, request: HttpRequest, contact_id: int) -> Any:
         """The second tab: what happened, newest first, paged by key."""

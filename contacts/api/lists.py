@@ -17,6 +17,7 @@ from cdp.api.rights import Group
 from cdp.api.views import ApiView
 from cdp.api.wire import JsonObject, refuse
 from cdp.models import Account
+from contacts import groups
 from contacts.api import shapes
 from contacts.field_types import WIRE_NAMES
 from contacts.models import (
@@ -29,7 +30,7 @@ from contacts.models import (
     SubscriptionCategory,
 )
 from contacts.services.lists import add_to_list, remove_from_list
-from contacts.wire import ADDRESS_BOOK, write_contacts, write_group
+from contacts.wire import ADDRESS_BOOK, write_contacts
 
 MOST_AT_ONCE = 500
 LARGEST_LIST_ID = 2**31 - 1
@@ -51,12 +52,13 @@ class GroupsView(ApiView):
         summary="Segments", responses=shapes.Group(many=True), parameters=[OpenApiParameter("name"), *PAGING]
     )
     def get(self, request: Request) -> HttpResponse:
-        rows = ContactList.objects.order_by("pk")
         name = request.GET.get("name", "").strip().replace("\0", "")
-        if name:
-            rows = rows.filter(name__icontains=name)
+        rows = groups.all_groups(ContactList.objects.all(), name=name)
         page = read_page(request.GET)
-        return json_reply([write_group(row) for row in rows[page.start : page.stop]], total=rows.count())
+        written = [
+            {"id": pk, "name": title, "type": kind} for pk, title, kind in rows[page.start : page.stop]
+        ]
+        return json_reply(written, total=rows.count())
 
 
 class GroupContactsView(ApiView):
@@ -68,20 +70,25 @@ class GroupContactsView(ApiView):
         parameters=[*PAGING, OpenApiParameter("orderByTs", bool), OpenApiParameter("asc", bool)],
     )
     def get(self, request: Request, id: str) -> HttpResponse:
-        found = find_list(id)
         query = JsonObject(request.GET.dict())
-        sign = "" if query.flag("asc", default=True) else "-"
+        ascending = query.flag("asc", default=True)
+        page = read_page(request.GET)
+        other = groups.find_members(int(id), start=page.start, stop=page.stop, ascending=bool(ascending))
+        if other is not None:  # no list: who is in it is known by id only
+            return json_reply(self._write(list(other[0])), total=other[1])
+        found = find_list(id)
+        sign = "" if ascending else "-"
         order = ("added_at", "contact_id") if query.flag("orderByTs") else ("contact_id",)
         active = Contact.objects.active().values("pk")
         members = ListMember.objects.filter(list=found, contact_id__in=active)
-        page = read_page(request.GET)
         ordered = members.order_by(*(sign + name for name in order)).values_list("contact_id", flat=True)
-        ids = list(ordered[page.start : page.stop])
+        return json_reply(self._write(list(ordered[page.start : page.stop])), total=members.count())
+
+    def _write(self, ids: list[int]) -> list[Any]:
         rows = Contact.objects.in_bulk(ids)
         zone = Account.objects.get(pk=1).time_zone
         fields = {field.pk: field for field in ContactField.objects.all()}
-        written = write_contacts([rows[pk] for pk in ids if pk in rows], zone_name=zone, fields=fields)
-        return json_reply(written, total=members.count())
+        return write_contacts([rows[pk] for pk in ids if pk in rows], zone_name=zone, fields=fields)
 
 
 class AttachView(ApiView):

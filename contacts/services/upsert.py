@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from cdp.crash import crash_point
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts.services import changes, writing
+from contacts.services.addresses import announce_holders
 from contacts.services.inputs import ContactInput, Outcome, Policy, Token
 from contacts.services.locking import Locked, lock
 from contacts.services.matching import Decision, decide
@@ -94,6 +95,7 @@ class _Batch:
         self.origin = [int(now.timestamp()), source, actor]
         self.new_status = "unconfirmed" if policy is Policy.SUBSCRIBE else "active"
         self.touched: dict[int, tuple[str, frozenset[str]]] = {}
+        self.reconfirmed: list[tuple[str, str]] = []
 
     def run(self, wave: list[int]) -> list[int]:
         """Do one wave; returns the positions put off because another input of the wave means the same contact."""
@@ -115,6 +117,9 @@ class _Batch:
                     taken.add(person_id)
                 self.outcomes[position] = self._plan_one(item, decision, locked, index, plan)
             plan.write(cursor)
+        for person_id, word in plan.words():
+            self._touch(person_id, "updated", frozenset({word}))
+        self.reconfirmed.extend(plan.reconfirmed)
         return put_off
 
     def _plan_one(
@@ -193,3 +198,4 @@ class _Batch:
                     now=self.now,
                 )
             )
+        announce_holders(self.reconfirmed, now=self.now)

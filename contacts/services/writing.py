@@ -39,7 +39,9 @@ WHERE c.id = w.id
 GIVE_KEYS = """
 UPDATE contacts_key k SET person_id = w.person_id, scope = coalesce(w.scope, k.scope), is_active = coalesce(w.active, k.is_active)
 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bool[]) AS w (kind, value, person_id, scope, active)
-WHERE k.kind = w.kind AND k.value = w.value
+WHERE k.kind = w.kind AND k.value = w.value AND (k.person_id <> w.person_id OR k.scope <> coalesce(w.scope, k.scope)
+    OR k.is_active <> coalesce(w.active, k.is_active))
+RETURNING k.person_id, k.kind
 """
 DROP_KEYS = """
 DELETE FROM contacts_key k USING unnest(%s::text[], %s::text[]) AS w (kind, value)
@@ -63,10 +65,12 @@ JOIN_LISTS = """
 INSERT INTO contacts_listmember (contact_id, list_id, added_at)
 SELECT contact_id, list_id, %s FROM unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
 ON CONFLICT (contact_id, list_id) DO NOTHING
+RETURNING contact_id, list_id
 """
 LEAVE_LISTS = """
 DELETE FROM contacts_listmember m USING unnest(%s::bigint[], %s::bigint[]) AS w (contact_id, list_id)
 WHERE m.contact_id = w.contact_id AND m.list_id = w.list_id
+RETURNING m.contact_id, m.list_id
 """
 REMOVE_OTHER_TOKENS = """
 DELETE FROM contacts_key k USING unnest(%s::bigint[], %s::text[]) AS w (person_id, kind)
@@ -126,6 +130,12 @@ class Plan:
     devices: list[tuple[Any, ...]] = field(default_factory=list)
     replaced: list[tuple[int, str]] = field(default_factory=list)
     kept: list[tuple[str, str]] = field(default_factory=list)
+    rekeyed: list[tuple[int, str]] = field(
+        default_factory=list
+    )  # (person, kind) of keys got or changed, once written
+    relisted: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # (contact, list) joined or left, once written
 
     def unused(self, item: ContactInput, locked: Locked, index: int) -> None:
         """Take back identifier rows inserted for an input that came to nothing."""
@@ -204,8 +214,21 @@ class Plan:
             attach_visitors(cursor, self.attach, now=self.now)
         if self.joined:
             cursor.execute(JOIN_LISTS, [self.now, *_columns(self.joined, 2)])
+            self.relisted.extend(cursor.fetchall())
         if self.left:
             cursor.execute(LEAVE_LISTS, _columns(self.left, 2))
+            self.relisted.extend(cursor.fetchall())
+
+    def words(self) -> list[tuple[int, str]]:
+        """(contact, word) of what was written besides columns: lists joined or left, keys got or lost."""
+        visitors = {person.id for person in self.visitors}
+        found = [(contact, f"list.{number}") for contact, number in self.relisted]
+        found += [(person, f"key.{kind}") for person, kind in self.rekeyed if person not in visitors]
+        found += [
+            (person, f"key.{kind}") for person, kind, _v, reason, _to in self.former if reason == "moved"
+        ]
+        found += [(person, f"key.{kind}") for person, kind in self.replaced]
+        return found
 
     def _write_people(self, cursor: Any) -> None:
         if self.created:
@@ -228,6 +251,7 @@ class Plan:
         if self.given_keys:
             columns = _columns(self.given_keys, 5)
             cursor.execute(GIVE_KEYS, columns)
+            self.rekeyed.extend(cursor.fetchall())
             cursor.execute(FOLLOW_KEYS, columns[:2])
         if self.replaced:
             kept = _columns(self.kept, 2) if self.kept else [[], []]

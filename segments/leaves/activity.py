@@ -185,7 +185,8 @@ def read_where(members: Members) -> tuple[Where, ...]:
 
 
 def join_sql(items: Sequence[Where], document: str, op: str, *, depth: int = 1) -> Sql:
-    texts, params = [], []
+    texts: list[str] = []
+    params: list[Any] = []
     for item in items:
         text, more = item.sql(document, depth=depth)
         texts.append(text)
@@ -221,11 +222,15 @@ def _by_zone(window: Window, rows: Rows, scope: Scope) -> tuple[Sql, Sql]:
         f" JOIN contacts_contact zc ON zc.id = {rows.person} LEFT JOIN "
         "unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) z(name, low, high) ON z.name = zc.time_zone"
     )
-    columns = (list(by_zone), [one.low for one in by_zone.values()], [_beyond(one) for one in by_zone.values()])
-    text, params = f"{rows.at} < coalesce(z.high, %s)", (_beyond(own),)
-    if own.low is not None:
-        text, params = f"{text} AND {rows.at} >= coalesce(z.low, %s)", (*params, own.low)
-    return (joins, columns), (text, params)
+    columns = (
+        list(by_zone),
+        [one.low for one in by_zone.values()],
+        [_beyond(one) for one in by_zone.values()],
+    )
+    text = f"{rows.at} < coalesce(z.high, %s)"
+    if own.low is None:
+        return (joins, columns), (text, (_beyond(own),))
+    return (joins, columns), (f"{text} AND {rows.at} >= coalesce(z.low, %s)", (_beyond(own), own.low))
 
 
 def _beyond(found: Range) -> datetime | None:
@@ -235,9 +240,7 @@ def _beyond(found: Range) -> datetime | None:
     return found.high + timedelta(microseconds=1)
 
 
-def window_edges(
-    rows: Rows, window: Window, scope: Scope, since: datetime, until: datetime
-) -> list[Query]:
+def window_edges(rows: Rows, window: Window, scope: Scope, since: datetime, until: datetime) -> list[Query]:
     """Persons with a row that a moving window passed over; a row dated ahead counts when its time has come."""
     zone = scope.catalogue.zone
     bounds = moved_bounds(window.range(since, zone), window.range(until, zone))
@@ -264,4 +267,3 @@ def _merge(bounds: list[Range]) -> list[Range]:
         else:
             found.append(Range(low, high, True))
     return found
-

@@ -23,6 +23,11 @@ class Query:
     params: tuple[Any, ...] = ()
     is_complement: bool = False
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells queries apart, whichever way they are meant."""
+        return self.sql, repr(self.params)
+
     def complement(self) -> "Query":
         return replace(self, is_complement=not self.is_complement)
 

@@ -36,7 +36,9 @@ class Column:
     def text(self) -> TextValue:
         if self.field is not None and self.type in ("text", "language"):
             own = f"data -> '{self.field.pk}'"
-            return TextValue(f"segments_text({own})", f"coalesce(segments_scalar({own}), '')", f"({own} #>> '{{}}')")
+            return TextValue(
+                f"segments_text({own})", f"coalesce(segments_scalar({own}), '')", f"({own} #>> '{{}}')"
+            )
         return TextValue(f"segments_fold({self.sql})", f"btrim({self.sql})", self.sql)
 
 
@@ -116,9 +118,11 @@ class FieldLeaf(Leaf):
         value = members.take("value")
         if isinstance(value, dict):
             raise members.fail("value", "must be a value or a list of values")
+        if isinstance(value, list) and not 1 <= len(value) <= operators.MOST_VALUES:
+            raise members.fail("value", f"must be a list of 1 to {operators.MOST_VALUES} values")
         is_set = isinstance(value, list) and cmp not in ("between", "not_between")
-        members.keep("value", _sorted(value) if is_set else value)
-        return cls(field, cmp, value, is_exact=is_exact)
+        kept = members.keep("value", _sorted(value) if is_set else value)
+        return cls(field, cmp, kept, is_exact=is_exact)
 
     def check(self, catalogue: Catalogue) -> None:
         self._positive(Scope(datetime(2026, 1, 1, tzinfo=catalogue.zone), catalogue))
@@ -132,7 +136,9 @@ class FieldLeaf(Leaf):
     def query(self, scope: Scope) -> Query:
         (sql, params), is_complement = self._positive(scope)
         narrow, more = scope.narrow("id")
-        return Query(f"SELECT id AS person_id FROM {TABLE} WHERE {sql}{narrow}", (*params, *more), is_complement)
+        return Query(
+            f"SELECT id AS person_id FROM {TABLE} WHERE {sql}{narrow}", (*params, *more), is_complement
+        )
 
     def edges(self, scope: Scope, since: datetime, until: datetime) -> Sequence[Query]:
         if self.window is None and self.anniversary is None:
@@ -221,7 +227,11 @@ def _number(leaf: FieldLeaf, column: Column, cmp: str, scope: Scope) -> Sql:  # 
 
 
 def _truth(leaf: FieldLeaf, column: Column, cmp: str, scope: Scope) -> Sql:  # noqa: ARG001
-    return _filled(column) if cmp == "not_empty" else (f"{column.sql} = %s", ("true" if cmp == "is_true" else "false",))
+    return (
+        _filled(column)
+        if cmp == "not_empty"
+        else (f"{column.sql} = %s", ("true" if cmp == "is_true" else "false",))
+    )
 
 
 def _several(leaf: FieldLeaf, column: Column, cmp: str, scope: Scope) -> Sql:  # noqa: ARG001

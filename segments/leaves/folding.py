@@ -24,7 +24,8 @@ def folding_functions(schema: str) -> str:
 
     Calls name the schema, so that indexes over the functions can be restored from a dump.
     """
-    single, several = [], []
+    single: list[tuple[str, str]] = []
+    several: list[tuple[str, str]] = []
     for code in range(0x80, sys.maxunicode + 1):
         sign = chr(code)
         folded = sign.casefold()
@@ -32,11 +33,13 @@ def folding_functions(schema: str) -> str:
             (single if len(folded) == 1 else several).append((sign, folded))
     ascii_upper = [(chr(code), chr(code + 32)) for code in range(65, 91)]
     pairs = ascii_upper + single
-    wide = "normalize(btrim($1, {blank}), NFC)".format(blank=_literal(BLANK))
+    wide = f"normalize(btrim($1, {_literal(BLANK)}), NFC)"
     for sign, folded in several:
         wide = f"replace({wide}, {_literal(sign)}, {_literal(folded)})"
     wide = f"translate({wide}, {_literal(''.join(s for s, _ in pairs))}, {_literal(''.join(f for _, f in pairs))})"
-    return FUNCTIONS.replace("[wide]", wide).replace("ELSE segments_fold_wide", f'ELSE "{schema}".segments_fold_wide')
+    wide_call = f'ELSE "{schema}".segments_fold_wide'
+    text = FUNCTIONS.replace("[wide]", wide).replace("[blank]", _literal(BLANK))
+    return text.replace("ELSE segments_fold_wide", wide_call)
 
 
 FUNCTIONS = r"""
@@ -44,20 +47,20 @@ CREATE FUNCTION segments_fold_wide(text) RETURNS text LANGUAGE sql IMMUTABLE PAR
 SELECT [wide]
 $body$;
 CREATE FUNCTION segments_fold(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
-SELECT CASE WHEN octet_length($1) = char_length($1) THEN lower(btrim($1, E' \t\n\r\f\v\x1c\x1d\x1e\x1f') COLLATE "C")
+SELECT CASE WHEN octet_length($1) = char_length($1) THEN lower(btrim($1, E' \t\n\r\f\x0b\x1c\x1d\x1e\x1f') COLLATE "C")
             ELSE segments_fold_wide($1) COLLATE "C" END
 $body$;
 -- A scalar of JSON as text: numbers by their shortest form, lists and objects as nothing, blank as nothing.
 CREATE FUNCTION segments_scalar(jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
 SELECT nullif(CASE jsonb_typeof($1)
-    WHEN 'string' THEN btrim($1 #>> '{}', E' \t\n\r\f\v\x1c\x1d\x1e\x1f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')
+    WHEN 'string' THEN btrim($1 #>> '{}', [blank])
     WHEN 'number' THEN trim_scale($1::numeric)::text
     WHEN 'boolean' THEN $1::text END, '')
 $body$;
 CREATE FUNCTION segments_text(jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
 SELECT CASE jsonb_typeof($1)
     WHEN 'string' THEN CASE WHEN octet_length($1 #>> '{}') = char_length($1 #>> '{}')
-        THEN lower(btrim($1 #>> '{}', E' \t\n\r\f\v\x1c\x1d\x1e\x1f') COLLATE "C")
+        THEN lower(btrim($1 #>> '{}', E' \t\n\r\f\x0b\x1c\x1d\x1e\x1f') COLLATE "C")
         ELSE segments_fold_wide($1 #>> '{}') COLLATE "C" END
     WHEN 'number' THEN lower(trim_scale($1::numeric)::text COLLATE "C")
     WHEN 'boolean' THEN lower($1::text COLLATE "C") END

@@ -4,6 +4,7 @@ A figure that nobody without rows can have is asked of those with rows; where ha
 (count and sum of nothing are 0), the complement is asked: so "never" costs what "at least once" does.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,7 +121,10 @@ class Measure:
         text, text_params = join_sql(where, rows.document, "and")
         narrow, ids = scope.narrow(rows.person)
         condition = f"{rows.where} AND {inside} AND {text} AND {more[0]}{narrow}"
-        return (rows.source + joins, joined), (condition, (*rows.params, *inside_params, *text_params, *more[1], *ids))
+        return (rows.source + joins, joined), (
+            condition,
+            (*rows.params, *inside_params, *text_params, *more[1], *ids),
+        )
 
     def having(self, rows: Rows, cmp: str, scope: Scope) -> Sql:
         """The positive comparison of the figure over a person's rows."""
@@ -132,7 +136,9 @@ class Measure:
             text, params = range_sql(figure, range_of(cmp, self.value, self.within, scope.now, zone))
             return (text, params) if self.within is None else self._clocked(text, params, figure, scope)
         if self.fn in ("first", "last") and not self._is_numeric:
-            text_value = TextValue(f"segments_text({figure})", f"segments_scalar({figure})", f"({figure} #>> '{{}}')")
+            text_value = TextValue(
+                f"segments_text({figure})", f"segments_scalar({figure})", f"({figure} #>> '{{}}')"
+            )
             return operators.text_sql(text_value, cmp, self.value, exact=False)
         return operators.number_sql(
             f"segments_number({figure})" if self.fn in ("first", "last") else figure, cmp, self.value
@@ -181,6 +187,8 @@ class Measure:
         from_, (condition, params) = self._counted(rows, window, where, one, more)
         sql = f"SELECT {self.figure(rows, scope)} FROM {from_[0]} WHERE {condition}"
         value = fetch_one(sql, [*from_[1], *params])
+        if self.fn in ("first", "last") and value is not None:
+            value = json.loads(value)  # a parameter's value, of type jsonb
         if value is None:
             return _("none")
         if isinstance(value, datetime):
@@ -223,4 +231,3 @@ def _read_function(members: Members, functions: Sequence[str]) -> tuple[str, str
     if param and fn not in NEED_PARAM:
         raise members.fail("param", f"does not belong to {fn}")
     return fn, param
-

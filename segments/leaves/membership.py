@@ -76,7 +76,11 @@ class ListLeaf(Leaf):
             "in_any": _("is on the list %(names)s"), "in_all": _("is on all lists %(names)s"),
             "in_none": _("is not on the list %(names)s"),
         }[self.cmp] % {"names": names}  # fmt: skip
-        return text if self.added is None else _("%(text)s, added %(when)s") % {"text": text, "when": self.added.words()}
+        return (
+            text
+            if self.added is None
+            else _("%(text)s, added %(when)s") % {"text": text, "when": self.added.words()}
+        )
 
     def seen(self, scope: Scope, person_id: int) -> str:  # noqa: ARG002
         sql = (
@@ -172,7 +176,9 @@ class CategoryLeaf(Leaf):
 
     def query(self, scope: Scope) -> Query:
         numbers = [scope.catalogue.category_of(key).pk for key in self.value]
-        wanted = {"subscribed": "is_subscribed", "opted_out": "NOT is_subscribed", "no_choice": "true"}[self.cmp]
+        wanted = {"subscribed": "is_subscribed", "opted_out": "NOT is_subscribed", "no_choice": "true"}[
+            self.cmp
+        ]
         narrow, more = scope.narrow("contact_id")
         chosen = CHOSEN.replace("[narrow]", narrow)
         params = (numbers, self.channel, *more, numbers, *more, numbers, *more)

@@ -5,8 +5,8 @@ bring the database to its knees.
 """
 
 import re
-import re._constants as c  # type: ignore[import-untyped]
-import re._parser as parser  # type: ignore[import-untyped]
+import re._constants as c  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
 from typing import Any
 
 LONGEST = 200
@@ -107,9 +107,21 @@ def _class(items: Any) -> str:
 
 def _escape(code: int) -> str:
     sign = chr(code)
-    return sign if sign.isalnum() or sign in " _" or code > 0x7F else f"\\x{code:02x}" if code < 0x20 else f"\\{sign}"
+    return (
+        sign
+        if sign.isalnum() or sign in " _" or code > 0x7F
+        else f"\\x{code:02x}"
+        if code < 0x20
+        else f"\\{sign}"
+    )
 
 
 def _escape_inside(code: int) -> str:
     sign = chr(code)
-    return sign if sign.isalnum() or sign in " _" or code > 0x7F else f"\\x{code:02x}" if code < 0x20 else f"\\{sign}"
+    return (
+        sign
+        if sign.isalnum() or sign in " _" or code > 0x7F
+        else f"\\x{code:02x}"
+        if code < 0x20
+        else f"\\{sign}"
+    )

@@ -11,8 +11,8 @@ from segments.rules.members import Members
 
 BUCKETS = 10_000
 # The first 8 bytes of the hash as an unsigned number, mod 10 000: (high mod m · 2^32 mod m + low) mod m.
-BUCKET = """(((get_byte(h, 0)::bigint << 24 | get_byte(h, 1) << 16 | get_byte(h, 2) << 8 | get_byte(h, 3)) %% 10000 * 7296
-    + (get_byte(h, 4)::bigint << 24 | get_byte(h, 5) << 16 | get_byte(h, 6) << 8 | get_byte(h, 7))) %% 10000)"""
+WORD = "((get_byte(h, {0})::bigint << 24) + (get_byte(h, {1}) << 16) + (get_byte(h, {2}) << 8) + get_byte(h, {3}))"
+BUCKET = f"(({WORD.format(0, 1, 2, 3)} %% 10000 * 7296 + {WORD.format(4, 5, 6, 7)}) %% 10000)"
 HASHED = "SELECT c.id, sha256(convert_to(%s || ':' || c.id, 'UTF8')) AS h FROM contacts_contact c"
 
 

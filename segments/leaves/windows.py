@@ -16,7 +16,12 @@ from segments.rules.members import Members
 
 TYPES = ("all", "last", "ago", "older", "between_ago", "period", "absolute", "next")
 UNITS = ("minute", "hour", "day", "week", "month", "year")
-EXACT = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+EXACT = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+}
 PERIODS = (
     "today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_quarter", "last_quarter",
     "this_year", "last_year",
@@ -79,7 +84,9 @@ class Window:
         kind = members.choice("type", TYPES, code="unknown_window")
         values: dict[str, Any] = {"type": kind}
         if kind in ("last", "ago", "older", "next"):
-            values["amount"] = members.integer("amount", least=0 if kind in ("ago", "older") else 1, most=LONGEST)
+            values["amount"] = members.integer(
+                "amount", least=0 if kind in ("ago", "older") else 1, most=LONGEST
+            )
             values["unit"] = members.choice("unit", UNITS if kind != "ago" else UNITS[1:])
         if kind == "last":
             values["is_calendar"] = members.choice("align", ("exact", "calendar"), "exact") == "calendar"
@@ -145,7 +152,8 @@ class Window:
         return Range(None, shift(now, -self.amount, self.unit, zone))
 
     def _between_ago(self, now: datetime, zone: tzinfo) -> Range:
-        assert self.first is not None and self.last is not None
+        assert self.first is not None
+        assert self.last is not None
         return Range(
             shift(now, -self.first.amount, self.first.unit, zone), shift(now, -self.last.amount, self.last.unit, zone)
         )  # fmt: skip
@@ -171,7 +179,8 @@ class Window:
         return None, shift_day(today, -self.amount, self.unit) - timedelta(days=1)
 
     def _days_between_ago(self, today: date) -> tuple[date | None, date | None]:
-        assert self.first is not None and self.last is not None
+        assert self.first is not None
+        assert self.last is not None
         return (
             shift_day(today, -self.first.amount, self.first.unit), shift_day(today, -self.last.amount, self.last.unit)
         )  # fmt: skip
@@ -200,11 +209,15 @@ class Window:
         if self.type == "between_ago" and self.first is not None and self.last is not None:
             text = f"from {self.first.words()} to {self.last.words()} ago"
         elif self.type == "absolute":
-            text = " ".join(f"{word} {value}" for word, value in (("from", self.low), ("to", self.high)) if value)
+            text = " ".join(
+                f"{word} {value}" for word, value in (("from", self.low), ("to", self.high)) if value
+            )
         else:
             text = texts[self.type]
         if self.clock is not None:
-            text += " between {:02}:{:02} and {:02}:{:02}".format(*divmod(self.clock[0], 60), *divmod(self.clock[1], 60))
+            text += " between {:02}:{:02} and {:02}:{:02}".format(
+                *divmod(self.clock[0], 60), *divmod(self.clock[1], 60)
+            )
         if self.weekdays:
             text += " on " + ", ".join(_WEEKDAYS[day - 1] for day in self.weekdays)
         return text.strip()

@@ -3,7 +3,7 @@
 from segments.rules.errors import BrokenReference, DefinitionError, RuleError, RuleFault
 from segments.rules.formula import formula
 from segments.rules.reading import read_definition
-from segments.rules.tree import Condition, Definition, Group, walk
+from segments.rules.tree import Condition, Definition, Group, located, walk
 
 __all__ = [
     "BrokenReference",
@@ -14,6 +14,7 @@ __all__ = [
     "RuleError",
     "RuleFault",
     "formula",
+    "located",
     "read_definition",
     "walk",
 ]

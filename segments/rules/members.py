@@ -61,7 +61,9 @@ class Members:
             raise self.fail(name, f"must be at most {most} characters")
         return str(self.keep(name, value, default))
 
-    def choice(self, name: str, choices: Sequence[str], default: Any = MISSING, *, code: str = "bad_value") -> str:
+    def choice(
+        self, name: str, choices: Sequence[str], default: Any = MISSING, *, code: str = "bad_value"
+    ) -> str:
         value = self.take(name, default)
         if value not in choices or not isinstance(value, str):
             raise self.fail(name, f"must be one of {', '.join(choices)}", code)
@@ -81,7 +83,9 @@ class Members:
             raise self.fail(name, f"must be a whole number from {least} to {most}")
         return int(self.keep(name, value, default))
 
-    def texts(self, name: str, default: Any = MISSING, *, choices: Sequence[str] | None = None) -> tuple[str, ...]:
+    def texts(
+        self, name: str, default: Any = MISSING, *, choices: Sequence[str] | None = None
+    ) -> tuple[str, ...]:
         """A set of texts, sorted; one text stands for a list of one."""
         value = self.take(name, default)
         if value is default:
@@ -114,7 +118,8 @@ class Members:
         members = Members(value, self.at(name))
         found = read(members)
         members.finish()
-        self.keep(name, members.canonical)
+        if default is MISSING or found != default:
+            self.keep(name, members.canonical)
         return found
 
     def parts(self, name: str, read: Callable[["Members"], Part], *, most: int = 20) -> tuple[Part, ...]:

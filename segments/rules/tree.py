@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MOST_CONDITIONS = 100
 DEEPEST = 5
 
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One leaf. `form` is its canonical JSON without `not` and `label`: equal conditions have equal forms."""
@@ -29,7 +30,8 @@ class Condition:
 
     def as_json(self) -> dict[str, Any]:
         more: dict[str, Any] = {"not": True} if self.is_negated else {}
-        return json.loads(self.form) | more | ({"label": self.label} if self.label else {})
+        form: dict[str, Any] = json.loads(self.form)
+        return form | more | ({"label": self.label} if self.label else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ class Definition:
             text = f"must hold at most {MOST_CONDITIONS} conditions, not {count}"
             raise RuleError("", "too_many_conditions", text)
         if self.exclude is not None and (self.exclude.op != "or" or self.exclude.is_negated):
-            raise RuleError("/exclude/op", "bad_value", "must be or, without not: any match there takes a contact out")
+            raise RuleError(
+                "/exclude/op", "bad_value", "must be or, without not: any match there takes a contact out"
+            )
         for name, group in (("include", self.include), ("exclude", self.exclude)):
             if group is not None and depth(group) > DEEPEST:
                 raise RuleError(f"/{name}", "too_deep", f"must be nested at most {DEEPEST} levels")
@@ -101,6 +105,21 @@ def walk(node: Group | Condition) -> Iterator[Condition]:
             yield from walk(item)
 
 
+def located(definition: Definition) -> Iterator[tuple[str, Condition]]:
+    """Every condition with its JSON pointer."""
+    for name, group in (("/include", definition.include), ("/exclude", definition.exclude)):
+        if group is not None:
+            yield from _located(group, name)
+
+
+def _located(node: Group | Condition, path: str) -> Iterator[tuple[str, Condition]]:
+    if isinstance(node, Condition):
+        yield path, node
+        return
+    for place, item in enumerate(node.items):
+        yield from _located(item, f"{path}/items/{place}")
+
+
 def depth(node: Group | Condition) -> int:
     """Levels of groups: a group of conditions is 1."""
     return 0 if isinstance(node, Condition) else 1 + max(depth(item) for item in node.items)
@@ -109,7 +128,8 @@ def depth(node: Group | Condition) -> int:
 def canonical_node(node: Group | Condition) -> dict[str, Any]:
     """Keys sorted when written, defaults and labels dropped, groups of one without `not` taken for their item."""
     if isinstance(node, Condition):
-        return json.loads(node.form) | ({"not": True} if node.is_negated else {})
+        form: dict[str, Any] = json.loads(node.form)
+        return form | ({"not": True} if node.is_negated else {})
     items = [canonical_node(item) for item in node.items]
     if len(items) == 1 and not node.is_negated:
         return items[0]

@@ -46,6 +46,15 @@ def page_of_members(segment_id: int, *, after: int, limit: int) -> list[int]:
     return found
 
 
+def segments_holding(person_id: int, segment_ids: Sequence[int]) -> list[int]:
+    """Which of the segments hold a person, by their stored members: one chunk of each is read."""
+    rows = SegmentChunk.objects.filter(
+        segment_id__in=list(segment_ids), chunk=person_id >> packing.CHUNK_BITS
+    )
+    found = rows.values_list("segment_id", "bits")
+    return [segment_id for segment_id, bits in found if person_id in packing.deserialise(bits)]
+
+
 def read_chunks(
     segment_ids: Sequence[int], chunks: Sequence[int] | None = None
 ) -> dict[int, dict[int, BitMap64]]:

@@ -56,7 +56,7 @@ class Pass:
         self.scope = Scope(now, catalogue or Catalogue(), ids)
         self.uses_stored = uses_stored
         self._leaves: dict[str, BitMap64] = {}
-        self._raw: dict[Query, BitMap64] = {}
+        self._raw: dict[tuple[str, str], BitMap64] = {}
         self._segments: dict[int, BitMap64] = {}
         self._universe: BitMap64 | None = None
         self._inside: list[int] = []
@@ -96,9 +96,9 @@ class Pass:
 
     def run(self, query: Query) -> BitMap64:
         """The persons a query means."""
-        raw = self._raw.get(query)
+        raw = self._raw.get(query.key)
         if raw is None:
-            raw = self._raw[query] = self._fetch(query)
+            raw = self._raw[query.key] = self._fetch(query)
         return self.universe - raw if query.is_complement else raw
 
     def segment(self, number: int) -> BitMap64:
@@ -114,8 +114,10 @@ class Pass:
         if self.uses_stored and info.is_current:
             found = stored_members(number, among=self.scope.among) & self.universe
         else:
-            if number in self._inside or len(self._inside) >= DEEPEST_REFERENCE:
-                raise BrokenReference("segment_cycle", f"the segment {info.name} refers to itself or too deep")
+            if number in self._inside or len(self._inside) > DEEPEST_REFERENCE:
+                raise BrokenReference(
+                    "segment_cycle", f"the segment {info.name} refers to itself or too deep"
+                )
             self._inside.append(number)
             try:
                 found = self.evaluate(read_definition(info.definition))
@@ -131,34 +133,34 @@ class Pass:
         """
         if self.scope.among is None:
             return
-        wanted: dict[Query, None] = {}
+        wanted: dict[tuple[str, str], Query] = {}
+        everybody = self._universe_query()
         if self._universe is None:
-            wanted[self._universe_query()] = None
+            wanted[everybody.key] = everybody
         for definition in definitions:
             for condition in definition.conditions():
                 if condition.form not in self._leaves and condition.leaf.kind != "segment":
-                    wanted[_positive(condition.leaf.query(self.scope))] = None
-        queries = [query for query in wanted if query not in self._raw]
+                    query = condition.leaf.query(self.scope)
+                    wanted[query.key] = query
+        queries = [query for key, query in wanted.items() if key not in self._raw]
         for start in range(0, len(queries), TOGETHER):
             self._fetch_together(queries[start : start + TOGETHER])
         if self._universe is None:
-            self._universe = self._raw[self._universe_query()]
+            self._universe = self._raw[everybody.key]
 
     def _universe_query(self) -> Query:
         narrow, params = self.scope.narrow("id")
         return Query(UNIVERSE + narrow, params)
 
     def _fetch(self, query: Query) -> BitMap64:
-        known = self._raw.get(_positive(query))
-        if known is not None:
-            return known
         with connection.cursor() as cursor:
             cursor.execute(packing.packed(query.sql), list(query.params))
             return packing.unpack(cursor.fetchall())
 
     def _fetch_together(self, queries: Sequence[Query]) -> None:
         text = " UNION ALL ".join(
-            f"SELECT {place} AS k, person_id FROM ({query.sql}) q{place}" for place, query in enumerate(queries)
+            f"SELECT {place} AS k, person_id FROM ({query.sql}) q{place}"
+            for place, query in enumerate(queries)
         )
         params = [param for query in queries for param in query.params]
         rows: dict[int, list[tuple[int, Any]]] = {place: [] for place in range(len(queries))}
@@ -167,11 +169,7 @@ class Pass:
             for place, key, data in cursor.fetchall():
                 rows[place].append((key, data))
         for place, query in enumerate(queries):
-            self._raw[query] = packing.unpack(rows[place])
-
-
-def _positive(query: Query) -> Query:
-    return query.complement() if query.is_complement else query
+            self._raw[query.key] = packing.unpack(rows[place])
 
 
 def as_definition(definition: Definition | Mapping[str, Any]) -> Definition:

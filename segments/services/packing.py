@@ -23,7 +23,9 @@ def packed(query: str) -> str:
 
 def packed_together(query: str) -> str:
     """A query of `k, person_id`, packed per k: rows of (k, id >> 24, bytes)."""
-    return PACK.replace("[key]", "k, ").replace("[group]", "1, ").replace("1\n", "2\n").replace("[query]", query)
+    return (
+        PACK.replace("[key]", "k, ").replace("[group]", "1, ").replace("1\n", "2\n").replace("[query]", query)
+    )
 
 
 def unpack(rows: Iterable[tuple[int, Any]]) -> BitMap64:

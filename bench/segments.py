@@ -1,0 +1,365 @@
+"""Segments: conditions i to v against DuckDB over the same rows, a difference written, and live membership.
+
+Data and conditions are those of the segment benchmark: full size 1 M people and 20 M events, small a tenth of it. Sets are
+compared before a figure counts.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from django.db import connection, transaction
+from django.db.models import F
+from pyroaring import BitMap64
+
+from bench.rounds import Result, measure
+from contacts.models import ContactField, FieldGroup
+from events.models import EventType, InboxEvent
+from events.services.processing import process_lane
+from segments.models import Build, Dirty, Segment
+from segments.services.builds import build_segment
+from segments.services.chunks import replace_members, stored_members
+from segments.services.definitions import create_segment
+from segments.services.evaluation import evaluate
+from segments.services.indexes import index_parameter
+from segments.services.journal import Change, note_changes, resize
+from segments.services.live import work_queue
+from segments.services.queue import mark_dirty
+
+SIZES = {"small": (100_000, 2_000_000), "full": (1_000_000, 20_000_000)}
+NOW = datetime.now(UTC).replace(microsecond=0)
+TYPES = ("BenchPage", "BenchDelivered", "BenchOpened", "BenchView", "BenchPurchase")
+FIELDS = {
+    "SCORE": ("integer", []), "TIER": ("select", ["basic", "silver", "gold", "platinum"]), "VIP": ("boolean", []),
+    "LTV": ("decimal", []), "LANG": ("select", ["cs", "de", "pl", "sk"]),
+}  # fmt: skip
+PEOPLE = """
+SELECT setseed(0.42);
+INSERT INTO contacts_contact (id, state, is_restricted, external_id, email, email_norm, phone, location, data, provenance,
+                              source, source_detail, delete_reason, created_at, updated_at)
+SELECT n, 'active', false, 'x' || n, 'p' || n || '@example.com', 'p' || n || '@example.com', '3805' || n,
+    jsonb_build_object('country', (ARRAY['CZ','SK','PL','DE','AT'])[1 + floor(5 * power(random(), 2))::int],
+                       'city', 'city' || floor(10 * power(random(), 2))::int),
+    jsonb_build_object('%(SCORE)s', floor(random() * 101)::int,
+                       '%(TIER)s', (ARRAY['basic','silver','gold','platinum'])[1 + floor(4 * power(random(), 2))::int],
+                       '%(VIP)s', random() < 0.05, '%(LTV)s', round((random() * 1000)::numeric, 2)::text,
+                       '%(LANG)s', (ARRAY['cs','de','pl','sk'])[1 + floor(random() * 4)::int]),
+    '{}', 'api', '', '', '%(now)s', '%(now)s'
+FROM generate_series(1, %(people)s) n
+"""
+EVENTS = """
+SELECT setseed(0.43);
+INSERT INTO events_event (person_id, event_at, id, event_type_id, seq, received_at, processed_at, flags, source,
+                          key_value, params)
+SELECT person, at, gen_random_uuid(), kind, n, at, at, 0, 'api', 'k', CASE kind
+    WHEN %(BenchPurchase)s THEN jsonb_build_object(
+        'category', 'cat' || floor(40 * u * u)::int, 'amount', round((5 + 200 * v)::numeric, 2),
+        'sku', 's' || floor(5000 * w)::int, 'qty', 1 + floor(3 * v)::int)
+    WHEN %(BenchView)s THEN jsonb_build_object('category', 'cat' || floor(40 * u * u)::int, 'sku', 's' || floor(5000 * w)::int)
+    WHEN %(BenchPage)s THEN jsonb_build_object('url', 'https://shop.example/' || floor(5000 * w)::int, 'ref', 'r')
+    ELSE jsonb_build_object('message', floor(300 * w)::int, 'channel', 'email') END
+FROM (
+    SELECT n, 1 + floor(%(people)s * power(random(), 1.5))::bigint AS person,
+        timestamptz '%(now)s' - interval '730 days' + (n::float8 / %(events)s) * interval '730 days' AS at,
+        (ARRAY[%(BenchPage)s, %(BenchPage)s, %(BenchPage)s, %(BenchPage)s, %(BenchPage)s, %(BenchDelivered)s, %(BenchDelivered)s,
+               %(BenchOpened)s, %(BenchView)s, %(BenchPurchase)s])[1 + floor(random() * 10)::int] AS kind,
+        random() AS u, random() AS v, random() AS w
+    FROM generate_series(1, %(events)s) n
+) made
+"""
+CONTACTS_OUT = """
+COPY (SELECT id, location ->> 'country', (data ->> '%(SCORE)s')::int, data ->> '%(TIER)s' FROM contacts_contact)
+TO STDOUT (FORMAT csv)
+"""
+EVENTS_OUT = """
+COPY (SELECT person_id, event_type_id, extract(epoch FROM event_at), params ->> 'category', params ->> 'amount'
+      FROM events_event) TO STDOUT (FORMAT csv)
+"""
+
+
+def field(key: str, cmp: str, value: Any) -> dict[str, Any]:
+    return {"kind": "field", "field": key if "." in key else f"BENCH.{key}", "cmp": cmp, "value": value}
+
+
+def event(key: str, days: int, **more: Any) -> dict[str, Any]:
+    return {"kind": "event", "event": key, "window": {"type": "last", "amount": days, "unit": "day"}} | more
+
+
+def every(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"version": 1, "include": {"op": "and", "items": list(items)}}
+
+
+CZ = field("location.country", "eq", "CZ")
+II = event(
+    "BenchPurchase", 30, where=[{"param": "category", "cmp": "eq", "value": "cat3"}], cmp="gte", value=2
+)
+III = event("BenchOpened", 90, cmp="eq", value=0)
+IV = event("BenchPurchase", 365, measure={"fn": "sum", "param": "amount"}, cmp="gt", value=300)
+CONDITIONS = {
+    "i": every(CZ, field("SCORE", "gt", 50), field("TIER", "eq", "gold")),
+    "ii": every(II),
+    "iii": every(III),
+    "iv": every(IV),
+    "v": every(CZ, field("SCORE", "gt", 20), {"op": "or", "items": [II, IV]}, III),
+}
+BOUGHT = "SELECT person FROM e WHERE type = {purchase} AND at <= {now} AND "
+TWO = f"{BOUGHT}at >= {{d30}} AND category = 'cat3' GROUP BY 1 HAVING count(*) >= 2"
+OPENED = "SELECT person FROM e WHERE type = {opened} AND at >= {d90} AND at <= {now}"
+SUM = f"{BOUGHT}at >= {{d365}} GROUP BY 1 HAVING sum(amount) > 300"
+LIMITS = {
+    "i": "SELECT id FROM c WHERE country = 'CZ' AND score > 50 AND tier = 'gold'",
+    "ii": TWO,
+    "iii": f"SELECT id FROM c WHERE id NOT IN ({OPENED})",
+    "iv": SUM,
+    "v": f"SELECT id FROM c WHERE country = 'CZ' AND score > 20 AND (id IN ({TWO}) OR id IN ({SUM})) AND id NOT IN ({OPENED})",
+}
+
+
+def run(*, rounds: int, size: str) -> list[Result]:
+    bench = SegmentBench(*SIZES[size])
+    try:
+        results = [
+            measure(
+                f"segment condition {name}", limit=bench.columnar(name), product=bench.evaluated(name), rounds=rounds,
+                unit="evaluations/s", size=size,
+            )
+            for name in CONDITIONS
+        ]  # fmt: skip
+        results.append(
+            measure("segment difference", limit=bench.bare_chunks, product=bench.difference, rounds=rounds,
+                    unit="differences/s", size=size)
+        )  # fmt: skip
+        bench.make_segments()
+        results.append(
+            measure("event to member", limit=bench.commits, product=bench.one_event, rounds=rounds, unit="1/s at p95",
+                    size=size)
+        )  # fmt: skip
+        results.append(
+            measure("1 000 dirty people", limit=bench.leaf_queries, product=bench.thousand, rounds=rounds,
+                    unit="people/s", size=size)
+        )  # fmt: skip
+        return results
+    finally:
+        bench.close()
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    found = work()
+    return time.perf_counter() - started, found
+
+
+class SegmentBench:
+    def __init__(self, people: int, events: int) -> None:
+        self.people = people
+        self.home = Path(tempfile.mkdtemp(prefix="bench-segments-"))
+        group, _ = FieldGroup.objects.get_or_create(key="BENCH", defaults={"name": "Bench"})
+        words: dict[str, Any] = {"people": people, "events": events, "now": NOW.isoformat()}
+        for key, (kind, options) in FIELDS.items():
+            made, _ = ContactField.objects.get_or_create(
+                group=group, key=key, defaults={"name": key, "type": kind, "options": options}
+            )
+            words[key] = made.pk
+        for key in TYPES:
+            kind_, _ = EventType.objects.get_or_create(
+                key=key, defaults={"name": key, "created_at": NOW, "use_for_segmentation": True}
+            )
+            words[key] = kind_.pk
+        self.words = words
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "TRUNCATE contacts_contact, events_event, events_inboxevent, segments_segment CASCADE"
+            )
+            cursor.execute(PEOPLE % words)
+            cursor.execute(EVENTS % words)
+            cursor.execute(f"SELECT setval('contacts_person_id_seq', {people + 1})")
+            index_parameter("BenchPurchase", "category")
+            cursor.execute("VACUUM ANALYZE contacts_contact, events_event")
+        self._load_columnar()
+        moments = {f"d{days}": (NOW - timedelta(days=days)).timestamp() for days in (30, 90, 365)}
+        self.names = moments | {
+            "now": NOW.timestamp(), "purchase": words["BenchPurchase"], "opened": words["BenchOpened"],
+        }  # fmt: skip
+
+    def close(self) -> None:
+        self.columns.close()
+        for path in self.home.iterdir():
+            path.unlink()
+        self.home.rmdir()
+
+    def _load_columnar(self) -> None:
+        """The same rows in DuckDB, typed, sorted as they came."""
+        self.columns = duckdb.connect(
+            str(self.home / "bench.duckdb"), config={"threads": os.cpu_count() or 2}
+        )
+        for name, statement in (("c", CONTACTS_OUT), ("e", EVENTS_OUT)):
+            path = self.home / f"{name}.csv"
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(statement % self.words) as copy,
+                path.open("wb") as out,
+            ):
+                for block in copy:
+                    out.write(block)
+        self.columns.execute(
+            f"CREATE TABLE c AS SELECT * FROM read_csv('{self.home / 'c.csv'}', header=false, "
+            "columns={'id': 'BIGINT', 'country': 'VARCHAR', 'score': 'INTEGER', 'tier': 'VARCHAR'})"
+        )
+        self.columns.execute(
+            f"CREATE TABLE e AS SELECT * FROM read_csv('{self.home / 'e.csv'}', header=false, "
+            "columns={'person': 'BIGINT', 'type': 'INTEGER', 'at': 'DOUBLE', 'category': 'VARCHAR', 'amount': 'DECIMAL(12,2)'})"
+        )
+
+    def columnar(self, name: str) -> Callable[[], float]:
+        statement = LIMITS[name].format(**self.names)
+
+        def limit() -> float:
+            seconds, _rows = timed(lambda: self.columns.execute(statement).fetchnumpy())
+            return 1 / seconds
+
+        return limit
+
+    def evaluated(self, name: str) -> Callable[[], float]:
+        statement = LIMITS[name].format(**self.names)
+        expected = BitMap64(sorted(row[0] for row in self.columns.execute(statement).fetchall()))
+
+        def product() -> float:
+            seconds, found = timed(lambda: evaluate(CONDITIONS[name], now=NOW))
+            if found != expected:
+                raise RuntimeError(f"condition {name}: {len(found)} persons, DuckDB finds {len(expected)}")
+            return 1 / seconds
+
+        return product
+
+    # A difference of one in a hundred people in a segment of 79 %
+
+    def _reset_members(self) -> tuple[int, BitMap64, BitMap64]:
+        Segment.objects.all().delete()
+        segment = create_segment(name="Bench", definition=CONDITIONS["iii"], actor="bench", now=NOW)
+        before = BitMap64(range(1, int(self.people * 0.79)))
+        with transaction.atomic():
+            replace_members(segment.pk, before=BitMap64(), after=before)
+        step = 100
+        changed = BitMap64(range(1, self.people, step))
+        return segment.pk, before, before ^ changed
+
+    def difference(self) -> float:
+        """Chunks, journal and size, as the live path and the swap write them."""
+        segment_id, before, after = self._reset_members()
+
+        def write() -> None:
+            with transaction.atomic():
+                replace_members(segment_id, before=before, after=after)
+                note_changes(
+                    [Change(segment_id, one, one in after, False, "data") for one in before ^ after], now=NOW
+                )
+                resize([segment_id], now=NOW)
+
+        seconds, _ = timed(write)
+        if stored_members(segment_id) != after:
+            raise RuntimeError("the difference was not written")
+        return 1 / seconds
+
+    def bare_chunks(self) -> float:
+        """The same bytes by one UPDATE a chunk, in one transaction."""
+        segment_id, _before, _after = self._reset_members()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id, bits FROM segments_segmentchunk WHERE segment_id = %s", [segment_id])
+            rows = cursor.fetchall()
+
+            def write() -> None:
+                with transaction.atomic():
+                    for pk, bits in rows:
+                        cursor.execute("UPDATE segments_segmentchunk SET bits = %s WHERE id = %s", [bits, pk])
+
+            seconds, _ = timed(write)
+        return 1 / seconds
+
+    # 200 live segments
+
+    def make_segments(self) -> None:
+        Segment.objects.all().delete()
+        for number in range(200):
+            kind = number % 4
+            spent = {"measure": {"fn": "sum", "param": "amount"}, "cmp": "gt", "value": 300}
+            body = [
+                every(field("SCORE", "gt", number // 2)),
+                every(event("BenchPurchase", 30 + number // 4, cmp="gte", value=2)),
+                every(event("BenchOpened", 30 + number // 4, cmp="eq", value=0)),
+                every(CZ, event("BenchPurchase", 90 + number // 4, **spent)),
+            ][kind]  # fmt: skip
+            create_segment(name=f"Bench {number}", definition=body, actor="bench", now=NOW)
+        Build.objects.update(state="idle")
+        Segment.objects.update(
+            built_fingerprint=F("fingerprint"), built_at=NOW
+        )  # as if built: empty but for four
+        for segment_id in Segment.objects.order_by("pk").values_list("pk", flat=True)[:4]:
+            build_segment(segment_id, now=NOW)
+        Dirty.objects.all().delete()
+
+    def one_event(self, samples: int = 50) -> float:
+        """An accepted event until its person's memberships are committed, one in flight."""
+        spent = []
+        for number in range(samples):
+            InboxEvent.objects.create(
+                event_id=uuid.uuid4(), event_type_id=self.words["BenchPurchase"], key_value="k", contact_id=1 + number,
+                event_at=NOW, received_at=NOW, source="api", params={"category": "cat3", "amount": 10},
+            )  # fmt: skip
+
+            def work() -> None:
+                process_lane(0, limit=100, now=NOW)
+                while work_queue(now=NOW):
+                    pass
+
+            spent.append(timed(work)[0])
+        if Dirty.objects.exists() or InboxEvent.objects.exists():
+            raise RuntimeError("events or changes were left")
+        return 1 / statistics.quantiles(spent, n=20)[-1]
+
+    def commits(self, samples: int = 50) -> float:
+        """The bare commit round trip."""
+        spent = []
+        with connection.cursor() as cursor:
+            for _ in range(samples):
+
+                def work() -> None:
+                    with transaction.atomic():
+                        cursor.execute("UPDATE cdp_account SET currency = currency")
+
+                spent.append(timed(work)[0])
+        return 1 / statistics.quantiles(spent, n=20)[-1]
+
+    def thousand(self) -> float:
+        """A thousand people who did something that 150 of the segments read."""
+        persons = range(1, 100_000, 100)
+        word = f"event.{self.words['BenchPurchase']}"
+        mark_dirty([(word, person) for person in persons], now=NOW)
+        seconds, _ = timed(lambda: work_queue(now=NOW))
+        return len(persons) / seconds
+
+    def leaf_queries(self) -> float:
+        """One count over those people's events by the primary key, 100 times: what the leaves cannot do without."""
+        with connection.cursor() as cursor:
+
+            def work() -> None:
+                for days in range(100):
+                    cursor.execute(
+                        "SELECT person_id, count(*) FROM events_event WHERE person_id = ANY(%s) AND event_type_id = %s "
+                        "AND event_at >= %s GROUP BY 1 HAVING count(*) >= 2",
+                        [
+                            list(range(1, 100_000, 100)),
+                            self.words["BenchPurchase"],
+                            NOW - timedelta(days=30 + days),
+                        ],
+                    )
+                    cursor.fetchall()
+
+            seconds, _ = timed(work)
+        return 1000 / seconds

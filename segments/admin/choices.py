@@ -1,0 +1,71 @@
+"""What the pickers of the form offer: read from the catalogue and the registries, never a second list."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from contacts.models import AddressStatus
+from segments.catalogue import Catalogue
+from segments.leaves import wording
+from segments.leaves.anniversary import MODES
+from segments.leaves.channel import CHANNELS, LABELS
+from segments.leaves.field import ALL_OPERATORS, SYSTEM
+from segments.leaves.measures import ALL_OPERATORS as MEASURE_OPERATORS
+from segments.leaves.measures import FUNCTIONS
+from segments.leaves.windows import PERIODS, UNITS
+
+Choice = tuple[str, str]
+MOST = 500
+
+
+def choices_of(catalogue: Catalogue, *, own_id: int | None) -> dict[str, Any]:
+    """Everything the template's selects need, in five queries."""
+    fields: list[Choice] = [(key, _(label)) for key, (_t, _s, _w, label) in SYSTEM.items()]
+    fields += [(key, f"{row.name} ({row.group.name})") for key, row in sorted(catalogue.fields.items())]
+    events = [(key, info.name) for key, info in sorted(catalogue.event_types.items()) if info.is_used]
+    segments = [(str(pk), info.name) for pk, info in catalogue.segments.items() if pk != own_id]
+    return {
+        "fields": fields,
+        "events": events,
+        "lists": [(str(pk), name) for pk, name in list(catalogue.lists.items())[:MOST]],
+        "segments": segments[:MOST],
+        "categories": [(key, row.name) for key, row in sorted(catalogue.categories.items())],
+        "channels": [(key, _(LABELS[key])) for key in CHANNELS],
+        "statuses": [(str(key), str(label)) for key, label in AddressStatus.choices],
+        "field_operators": _operators(ALL_OPERATORS),
+        "measure_operators": _operators(MEASURE_OPERATORS),
+        "where_operators": _operators(
+            ("eq", "ne", "in", "not_in", "contains", "not_contains", "gt", "gte", "lt", "lte", "between", "is_empty",
+             "not_empty", "is_true", "is_false")
+        ),
+        "functions": [(fn, fn.replace("_", " ")) for fn in FUNCTIONS],
+        "windows": _windows(),
+        "units": [(unit, _(f"{unit}s")) for unit in UNITS],
+        "modes": [(mode, mode.replace("_", " ")) for mode in MODES],
+        "kinds": kinds(),
+        "sets": [("in_any", _("in any of")), ("in_all", _("in all of")), ("in_none", _("in none of"))],
+        "reaches": [("present", _("is known")), ("reachable", _("can be sent to")), ("status_in", _("is in state"))],
+        "choosing": [
+            ("subscribed", _("is subscribed to")), ("opted_out", _("opted out of")), ("no_choice", _("made no choice about")),
+        ],
+    }  # fmt: skip
+
+
+def kinds() -> list[Choice]:
+    return [
+        ("field", _("Field of the contact")), ("event", _("Event")), ("channel", _("Channel")), ("list", _("List")),
+        ("segment", _("Dynamic segment")), ("category", _("Subscription category")), ("random", _("Random share")),
+        ("json", _("Other, as JSON")),
+    ]  # fmt: skip
+
+
+def _operators(names: Any) -> list[Choice]:
+    return [(name, wording.operator(name)) for name in names]
+
+
+def _windows() -> list[Choice]:
+    found = [
+        ("all", _("at any time")), ("last", _("in the last")), ("ago", _("exactly … ago")), ("older", _("more than … ago")),
+        ("next", _("in the next")), ("absolute", _("from … to")),
+    ]  # fmt: skip
+    return found + [(name, name.replace("_", " ")) for name in PERIODS]

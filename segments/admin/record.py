@@ -1,0 +1,76 @@
+"""What the tabs of a segment show, read in a bounded number of queries."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q
+
+from contacts.models import Contact
+from segments.catalogue import Catalogue
+from segments.leaves.base import Leaf
+from segments.models import MembershipChange, Segment
+from segments.rules import BrokenReference, Condition, DefinitionError, Group, formula, read_definition
+from segments.rules.formula import cards
+from segments.services.chunks import page_of_members
+
+PAGE = 50
+DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    letter: str
+    is_excluding: bool
+    is_negated: bool
+    op: str
+    lines: list[tuple[bool, str]]  # (negated, words)
+
+
+def moved(segment_ids: list[int], *, now: datetime) -> dict[int, tuple[int, int]]:
+    """(entered, left) of the last seven days by segment; muted changes count too: they did come or go."""
+    rows = MembershipChange.objects.filter(segment_id__in=segment_ids, at__gte=now - timedelta(days=DAYS))
+    counted = rows.values_list("segment_id").annotate(
+        entered=Count("id", filter=Q(is_entering=True)), left=Count("id", filter=Q(is_entering=False))
+    )
+    return {segment_id: (entered, left) for segment_id, entered, left in counted.order_by()}
+
+
+def words_of(body: Any) -> tuple[str, list[CardWords], str]:
+    """(formula, cards in words, what is wrong with it)."""
+    try:
+        tree = read_definition(body)
+    except DefinitionError as error:
+        return "", [], str(error)
+    catalogue = Catalogue()
+    found = []
+    for card in cards(tree):
+        lines = [line for item in card.group.items for line in _lines(item, catalogue)]
+        found.append(CardWords(card.letter, card.is_excluding, card.group.is_negated, card.group.op, lines))
+    return formula(tree), found, ""
+
+
+def _lines(node: Group | Condition, catalogue: Catalogue) -> list[tuple[bool, str]]:
+    if isinstance(node, Condition):
+        return [(node.is_negated, _words(node.leaf, catalogue))]
+    return [line for item in node.items for line in _lines(item, catalogue)]
+
+
+def _words(leaf: Leaf, catalogue: Catalogue) -> str:
+    try:
+        return leaf.words(catalogue)
+    except BrokenReference as error:
+        return error.message
+
+
+def member_rows(segment: Segment, *, after: int) -> tuple[list[Contact], int]:
+    """A page of stored members by id, and the cursor of the next page; 0 when this is the last."""
+    ids = page_of_members(segment.pk, after=after, limit=PAGE + 1)
+    found = Contact.objects.in_bulk(ids[:PAGE])
+    return [found[pk] for pk in ids[:PAGE] if pk in found], ids[PAGE - 1] if len(ids) > PAGE else 0
+
+
+def entered_at(segment: Segment, ids: list[int]) -> dict[int, datetime]:
+    """When members entered last; those without a row have been in since the segment was built."""
+    rows = MembershipChange.objects.filter(segment_id=segment.pk, person_id__in=ids, is_entering=True)
+    return dict(rows.order_by("person_id", "-pk").distinct("person_id").values_list("person_id", "at"))

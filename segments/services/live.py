@@ -1,0 +1,167 @@
+"""The live path: works off the queue of changes, a batch a transaction.
+
+Claimed rows are deleted; evaluating happens in a later statement, which sees what was committed with them. Whoever
+writes a segment's chunks holds its lane, taken before evaluating, in the order of ids.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from django.db import connection, transaction
+from pyroaring import BitMap64
+
+from cdp.crash import crash_point
+from segments.catalogue import Catalogue
+from segments.models import Build, BuildState, ChangeReason, Lane, Segment, SegmentSource, SegmentState
+from segments.rules import BrokenReference, Definition, DefinitionError, read_definition
+from segments.services import packing
+from segments.services.chunks import read_chunks, write_chunks
+from segments.services.definitions import break_segment, request_build
+from segments.services.evaluation import Pass
+from segments.services.journal import Change, note_changes, resize
+from segments.services.queue import EVERYTHING
+
+log = structlog.get_logger(__name__)
+
+BATCH = 5_000
+REBUILD_SHARE = 0.05
+REBUILD_LEAST = 1_000
+CLAIM = """
+DELETE FROM segments_dirty WHERE id IN (SELECT id FROM segments_dirty ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING source, person_id, is_muted, reason
+"""
+REMEMBER = """
+INSERT INTO segments_meanwhile (segment_id, person_id)
+SELECT segment_id, person_id FROM unnest(%s::bigint[], %s::bigint[]) AS w (segment_id, person_id)
+"""
+
+
+@dataclass(slots=True)
+class Target:
+    """What a batch means for one segment: its persons, who of them changed aloud, and who by more than the clock."""
+
+    persons: set[int] = field(default_factory=set)
+    aloud: set[int] = field(default_factory=set)
+    by_data: set[int] = field(default_factory=set)
+
+    def add(self, person: int, *, is_muted: bool, reason: str) -> None:
+        self.persons.add(person)
+        if not is_muted:
+            self.aloud.add(person)
+        if reason != ChangeReason.CLOCK:
+            self.by_data.add(person)
+
+
+def work_queue(*, now: datetime, limit: int = BATCH) -> int:
+    """Claim a batch of changes and bring the segments they concern up to date; returns the rows claimed."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL jit TO off")
+            cursor.execute(CLAIM, [limit])
+            rows = cursor.fetchall()
+        if not rows:
+            return 0
+        targets = _fan_out(rows)
+        crash_point("live_claimed")
+        if targets:
+            _bring_up_to_date(targets, now=now)
+        crash_point("live_before_commit")
+    return len(rows)
+
+
+def _fan_out(rows: Iterable[tuple[str, int, bool, str]]) -> dict[int, Target]:
+    """The persons of each segment that reads what changed."""
+    by_source: dict[str, list[tuple[int, bool, str]]] = {}
+    for source, person, is_muted, reason in rows:
+        by_source.setdefault(source, []).append((person, is_muted, reason))
+    readers: dict[str, list[int]] = {}
+    found = SegmentSource.objects.filter(source__in=list(by_source)).values_list("source", "segment_id")
+    for source, segment_id in found:
+        readers.setdefault(source, []).append(segment_id)
+    if EVERYTHING in by_source:
+        readers[EVERYTHING] = list(Segment.objects.values_list("pk", flat=True))
+    targets: dict[int, Target] = {}
+    for source, changes in by_source.items():
+        ids = [int(source[5:])] if source.startswith("only.") else readers.get(source, [])
+        for segment_id in ids:
+            target = targets.setdefault(segment_id, Target())
+            for person, is_muted, reason in changes:
+                target.add(person, is_muted=is_muted, reason=reason)
+    return targets
+
+
+def _bring_up_to_date(targets: dict[int, Target], *, now: datetime) -> None:
+    held = list(
+        Lane.objects.filter(pk__in=targets).order_by("pk").select_for_update().values_list("pk", flat=True)
+    )
+    builds = dict(Build.objects.filter(pk__in=held).values_list("pk", "state"))
+    segments = Segment.objects.filter(pk__in=held, state=SegmentState.ACTIVE, is_live=True)
+    catalogue = Catalogue()
+    most = _most_persons()
+    wanted: dict[int, Definition] = {}
+    for segment in segments.order_by("pk"):
+        target = targets[segment.pk]
+        if builds[segment.pk] == BuildState.RUNNING:
+            _remember(segment.pk, target.persons)
+        if not segment.is_current:
+            continue  # its build is to come, and sees these changes
+        if len(target.persons) > most:
+            request_build(segment.pk, reason=ChangeReason.DATA, now=now, is_muted=not target.aloud)
+            continue
+        try:
+            tree = read_definition(segment.definition)
+            for condition in tree.conditions():
+                condition.leaf.check(catalogue)
+        except (BrokenReference, DefinitionError) as error:
+            break_segment(segment.pk, reason=str(error), now=now)
+            continue
+        wanted[segment.pk] = tree
+    if wanted:
+        _write(wanted, targets, catalogue, now=now)
+
+
+def _write(
+    wanted: dict[int, Definition], targets: dict[int, Target], catalogue: Catalogue, *, now: datetime
+) -> None:
+    persons = BitMap64(sorted({person for segment_id in wanted for person in targets[segment_id].persons}))
+    evaluation = Pass(now=now, among=persons, catalogue=catalogue, uses_stored=True)
+    evaluation.prefetch(wanted.values())
+    stored = read_chunks(list(wanted), list(packing.chunks_in(persons)))
+    changes: list[Change] = []
+    chunks: dict[tuple[int, int], BitMap64] = {}
+    for segment_id, tree in wanted.items():
+        target = targets[segment_id]
+        mine = BitMap64(sorted(target.persons))
+        before = packing.union(stored.get(segment_id, {}).values())
+        after = (before - mine) | (evaluation.evaluate(tree) & mine)
+        changed = before ^ after
+        for chunk in packing.chunks_in(changed):
+            chunks[(segment_id, chunk)] = packing.chunk_of(after, chunk)
+        changes += [
+            Change(
+                segment_id, person, person in after, person not in target.aloud,
+                ChangeReason.DATA if person in target.by_data else ChangeReason.CLOCK,
+            )
+            for person in changed
+        ]  # fmt: skip
+    if changes:
+        write_chunks(chunks)
+        note_changes(changes, now=now)
+        resize(sorted({change.segment_id for change in changes}), now=now)
+
+
+def _remember(segment_id: int, persons: set[int]) -> None:
+    """Tell the running build whom it must leave out of its swap."""
+    ids = sorted(persons)
+    with connection.cursor() as cursor:
+        cursor.execute(REMEMBER, [[segment_id] * len(ids), ids])
+
+
+def _most_persons() -> int:
+    """Above this many persons of a segment, a rebuild is cheaper: a share of everybody, by the table's estimate."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = 'contacts_contact'::regclass")
+        estimate = int(cursor.fetchone()[0])
+    return max(REBUILD_LEAST, int(estimate * REBUILD_SHARE))

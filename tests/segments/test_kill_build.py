@@ -1,0 +1,117 @@
+"""Killing a builder or a live worker in the middle leaves whole members; the next worker carries on at once."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from contacts.models import Contact
+from segments.models import Build, BuildState, Dirty, MembershipChange, Segment
+from segments.services.builds import work_build
+from segments.services.definitions import create_segment, update_segment
+from segments.services.evaluation import evaluate
+from tests.contacts.people import someone, upsert
+from tests.segments.making import all_of, members, named, settle
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORKER = """
+import threading, django
+django.setup()
+from cdp.engine import run_engines
+run_engines(["segment_builds", "segments"], until_idle=True, stop=threading.Event())
+"""
+BUILD_POINTS = [
+    "build_claimed",
+    "build_before_swap",
+    "swap_chunks_written",
+    "swap_before_commit",
+    "swap_after_commit",
+]
+LIVE_POINTS = ["live_claimed", "live_before_commit"]
+
+
+def start_worker(crash_at: str = "") -> subprocess.Popen[bytes]:
+    database = connection.settings_dict
+    url = (
+        f"postgres://{database['USER']}:{database['PASSWORD'] or ''}@{database['HOST']}:{database['PORT'] or 5432}"
+        f"/{database['NAME']}"
+    )
+    environment = os.environ | {
+        "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "cdp.settings", "PYTHONPATH": str(ROOT), "CDP_CRASH_AT": crash_at,
+    }  # fmt: skip
+    return subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+
+
+def people(count: int, name: str = "Ann") -> None:
+    now = datetime.now(UTC)
+    upsert(*(someone(f"X{number}", fields={"first_name": name}) for number in range(count)), now=now)
+
+
+def expected() -> set[int]:
+    return set(Contact.objects.filter(first_name="Ann", state="active").values_list("pk", flat=True))
+
+
+def assert_whole(segment: Segment) -> None:
+    row = Segment.objects.get(pk=segment.pk)
+    assert members(segment) == expected()
+    assert row.size == len(expected())
+    assert row.is_current
+
+
+@pytest.mark.parametrize("point", BUILD_POINTS)
+def test_a_build_killed_at_a_named_point_is_taken_over(point):
+    people(300)
+    now = datetime.now(UTC)
+    segment = create_segment(name="Anns", definition=all_of(named("Ann")), actor="t", now=now)
+    assert start_worker(point).wait(timeout=60) == -signal.SIGKILL
+    assert members(segment) in (set(), expected())
+    if point != "swap_after_commit":
+        assert Build.objects.get().state == BuildState.RUNNING
+    people(150, "Bob")  # changed while nobody works
+    assert start_worker().wait(timeout=60) == 0
+    assert_whole(segment)
+    assert Build.objects.get().state == BuildState.IDLE
+    assert not Dirty.objects.exists()
+
+
+@pytest.mark.parametrize("point", LIVE_POINTS)
+def test_a_live_pass_killed_at_a_named_point_is_done_again(point):
+    now = datetime.now(UTC)
+    segment = create_segment(name="Anns", definition=all_of(named("Ann")), actor="t", now=now)
+    work_build(now=now)
+    people(300)
+    assert start_worker(point).wait(timeout=60) == -signal.SIGKILL
+    assert members(segment) == set()
+    assert not MembershipChange.objects.exists()
+    assert start_worker().wait(timeout=60) == 0
+    assert_whole(segment)
+    assert MembershipChange.objects.count() == 300
+
+
+def test_killed_at_random_while_people_change():
+    chance = random.Random(11)
+    people(2_000)
+    now = datetime.now(UTC)
+    segment = create_segment(name="Anns", definition=all_of(named("Ann")), actor="t", now=now)
+    for round_ in range(4):
+        worker = start_worker()
+        time.sleep(0.8 + chance.random())
+        people(chance.randrange(500), "Bob" if round_ % 2 else "Ann")
+        update_segment(
+            segment.pk, definition=all_of(named("Ann" if round_ % 2 else "ann")), actor="t", now=now
+        )
+        worker.kill()
+        worker.wait()
+    assert start_worker().wait(timeout=120) == 0
+    settle(now=datetime.now(UTC))
+    assert_whole(segment)
+    assert set(evaluate(all_of(named("Ann")), now=datetime.now(UTC))) == expected()
