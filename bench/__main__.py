@@ -3,6 +3,7 @@
 - `accept`: single events accepted over HTTP, against a no-op of the same server
 - `contacts`: contacts upserted in bulk
 - `segments`: conditions evaluated against DuckDB over the same rows, a difference written, live membership
+- `send`: campaign mail rendered and handed over, against a loop of prepared bytes
 - `store`: a full inbox moved into the store, against COPY into the same table
 - `workflow_steps`: due launches moved on, against one UPDATE with its journal
 - `sustained`: batches accepted, the whole way from HTTP into the store, and how soon an event is visible
@@ -23,7 +24,7 @@ def programs() -> list[str]:
     return sorted(
         path.stem
         for path in here.glob("*.py")
-        if path.stem not in ("__init__", "__main__", "rounds", "load", "noop")
+        if path.stem not in ("__init__", "__main__", "rounds", "load", "noop", "mailsink")
     )
 
 

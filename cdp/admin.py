@@ -42,7 +42,7 @@ SILENT = timedelta(seconds=30)
 class AccountAdmin(ListAdmin):
     list_display = ("organisation_name", "time_zone", "language", "currency")
     fieldsets = (
-        (None, {"fields": ("organisation_name", "user_email")}),
+        (None, {"fields": ("organisation_name", "website", "user_email")}),
         (gettext_lazy("Region"), {"fields": ("time_zone", "language", "currency", "default_region")}),
         (
             gettext_lazy("Events"),

@@ -1,6 +1,7 @@
-"""The ASGI root: intake routes bare and asynchronous, the rest through Django's WSGI handler in a fixed thread pool.
+"""The ASGI root: intake and tracking routes bare and asynchronous, the rest through Django's WSGI handler in a thread pool.
 
-`CDP_ROLE` limits a process to one of them: `intake` or `web`; `all` serves both.
+`CDP_ROLE` limits a process: `intake` to the routes of events, `web` to all others; `all` serves everything. Pixels and
+clicks of sent messages are served by every role.
 """
 
 import asyncio
@@ -15,12 +16,14 @@ from cdp.traffic import counted
 from cdp.wsgi import application as django
 
 from events.intake.app import IntakeApp, is_intake  # isort: skip - models need Django set up by the line above
+from messaging.tracking.app import TrackingApp, is_tracking  # isort: skip
 
 WEB_THREADS = 8
 LONGEST_FINISH = 8.0  # seconds; the server kills a worker that takes 10
 ROLE = os.environ.get("CDP_ROLE", "all")
 
 intake = IntakeApp()
+tracking = TrackingApp()
 web = WSGIMiddleware(cast(Any, django), workers=WEB_THREADS)
 
 
@@ -40,6 +43,8 @@ async def application(
 ) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
+    elif scope["type"] == "http" and is_tracking(scope["path"]):
+        await tracking(scope, receive, counted("tracking", send))
     elif scope["type"] == "http" and ROLE != "web" and is_intake(scope["path"]):
         await intake(scope, receive, counted("intake", send))
     elif scope["type"] == "http" and (
@@ -76,6 +81,7 @@ async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any],
         message = await receive()
         if message["type"] == "lifespan.shutdown":
             await _finish_requests()
+            await tracking.finish()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

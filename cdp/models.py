@@ -34,6 +34,12 @@ class Account(models.Model):
     """The one organisation an installation serves. There is exactly one row, made by the first migration."""
 
     organisation_name = models.CharField(_("organisation name"), max_length=200, default="My organisation")
+    website = models.URLField(
+        _("website"),
+        blank=True,
+        db_default="",
+        help_text=_("Where pages that contacts see lead to."),
+    )
     user_email = models.EmailField(_("contact e-mail"), default="owner@example.com")
     time_zone = models.CharField(
         _("time zone"),

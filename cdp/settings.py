@@ -30,6 +30,8 @@ CSRF_TRUSTED_ORIGINS = env.words("CDP_CSRF_TRUSTED_ORIGINS")
 CDP_PUBLIC_URL = env.url("CDP_PUBLIC_URL", INSTANCE.public_url)  # every link in a sent message begins with it
 ALLOWED_HOSTS += [str(urlsplit(CDP_PUBLIC_URL).hostname)]
 CDP_LINK_SECRETS = env.numbered_secrets("CDP_LINK_SECRETS")
+CDP_SCANNER_SECONDS = env.integer("CDP_SCANNER_SECONDS", 2, most=3600)
+CDP_MACHINE_NETWORKS = env.text("CDP_MACHINE_NETWORKS")  # a file: messaging.tracking.networks
 
 INSTALLED_APPS = [
     "cdp.apps.KernelConfig",

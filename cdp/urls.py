@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("cdp.api.general")),
     path("", include("contacts.urls")),
     path("", include("events.urls")),
+    path("", include("messaging.tracking.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/", unknown_route),
 ]

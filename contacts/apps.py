@@ -14,6 +14,7 @@ class ContactsConfig(AppConfig):
             persons.PersonTable("contacts_key"),
             persons.PersonTable("contacts_device"),
             persons.PersonTable("contacts_identifierchange"),
+            persons.PersonTable("contacts_addresschange"),
             persons.PersonTable("contacts_listmember", "contact_id", "union", ("list_id",)),
             persons.PersonTable(
                 "contacts_subscriptionchoice", "contact_id", "union", ("category_id", "channel")

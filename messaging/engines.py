@@ -1,14 +1,17 @@
 """Engines of this app: what is transactional or triggered is sent by the fast worker, campaigns by the bulk one."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.db import connection as database
+from django.db.models import Min, Sum
 
 from cdp.engine import Engine, register
-from messaging.models import Connection, Priority
+from messaging.models import Campaign, CampaignState, Connection, Priority
+from messaging.services import launching
 from messaging.services.claims import reap
-from messaging.services.sending import BATCH, send_due
+from messaging.services.sending import BATCH, SLICE_SECONDS, send_due
 
 WAITING = """
 SELECT count(*), min(not_before) FROM (
@@ -41,6 +44,31 @@ class Sending(Engine):
         return count, oldest
 
 
+class Campaigns(Engine):
+    """Starts, plans, watches, finishes and cancels campaigns."""
+
+    name = "campaigns"
+    group = "bulk"
+
+    def work(self, now: datetime) -> int:
+        started = time.monotonic()
+        handled = launching.start_due(now=now) + launching.cancel_chunk(now=now)
+        while time.monotonic() - started < SLICE_SECONDS:
+            planned = launching.plan_chunk(now=now)
+            handled += planned
+            if not planned:
+                break
+        return handled + launching.watch_sending(now=now)
+
+    def backlog(self) -> tuple[int, datetime | None]:
+        waiting = Campaign.objects.filter(state=CampaignState.PREPARING)
+        found = waiting.aggregate(
+            all=Sum("audience_count"), done=Sum("planned_count"), oldest=Min("started_at")
+        )
+        return (found["all"] or 0) - (found["done"] or 0), found["oldest"]
+
+
 def register_all() -> None:
     register(Sending("sending_fast", "fast", (Priority.TRANSACTIONAL, Priority.TRIGGERED), 100))
     register(Sending("sending", "bulk", (Priority.BULK,), BATCH))
+    register(Campaigns())

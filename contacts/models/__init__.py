@@ -3,6 +3,7 @@
 from contacts.models.fields import ContactField, FieldGroup, FieldType
 from contacts.models.identifiers import (
     Address,
+    AddressChange,
     AddressKind,
     AddressStatus,
     Device,
@@ -16,6 +17,7 @@ from contacts.models.people import Contact, ContactState, PersonMove, Source, Vi
 
 __all__ = [
     "Address",
+    "AddressChange",
     "AddressKind",
     "AddressStatus",
     "Contact",

@@ -68,7 +68,15 @@ class Address(models.Model):
         default="", blank=True, help_text="who changed the status: a user, a key, an engine"
     )
     blocked_until = models.DateTimeField(null=True, blank=True)
-    soft_errors = models.PositiveSmallIntegerField(default=0)
+    soft_errors = models.PositiveSmallIntegerField(
+        default=0, help_text="steps down the ladder of blocks since the last sign of life"
+    )
+    is_blacklisted = models.BooleanField(
+        db_default=False,
+        help_text="does not exist, or listed by an admin; also when the status shows an opt-out",
+    )
+    failures = models.PositiveSmallIntegerField(db_default=0, help_text="temporary ones in a row")
+    failing_since = models.DateTimeField(null=True, blank=True)
     is_sms_capable = models.BooleanField(default=True)
 
     class Meta:
@@ -80,11 +88,47 @@ class Address(models.Model):
                 fields=["kind", "status", "value"],
                 name="contacts_address_status",
                 condition=~models.Q(status="active"),
-            )
+            ),
+            models.Index(
+                fields=["blocked_until"],
+                name="contacts_address_blocked",
+                condition=models.Q(status="blocked"),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.value
+
+
+class AddressChange(models.Model):
+    """What was learnt of an address, and what became of its status: the record of opt-outs, complaints and bounces.
+
+    `signal` is one of `contacts.services.address_rules.Signal`; `person_id` the contact through whom it was learnt, or 0.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(_("time"))
+    kind = models.CharField(max_length=5, choices=AddressKind.choices)
+    value = models.TextField()
+    person_id = models.BigIntegerField(default=0)
+    signal = models.CharField(max_length=20)
+    status_before = models.CharField(max_length=12, choices=AddressStatus.choices)
+    status_after = models.CharField(max_length=12, choices=AddressStatus.choices)
+    reason = models.TextField(_("reason"), default="", blank=True)
+    comment = models.TextField(_("comment"), default="", blank=True)
+    actor = models.TextField(default="", blank=True)
+    details = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("change of an address")
+        verbose_name_plural = _("changes of addresses")
+        indexes = [
+            models.Index(fields=["kind", "value", "at"], name="contacts_addresschange_value"),
+            models.Index(fields=["person_id", "at"], name="contacts_addresschange_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.signal}"
 
 
 class Device(models.Model):

@@ -61,7 +61,10 @@ def compile_language(
     if not faults:
         for part in ("subject", "preheader"):
             text = " ".join(str(content.get(part) or "").split("\n"))
-            _keep(compiled, part, part, restore_text(text, fields), faults)
+            found = _syntax_faults(text, part, is_html=False)
+            if not found:
+                _keep(compiled, part, part, restore_text(text, fields), faults)
+            faults += found
         if not compiled.subject.strip() and not faults:
             faults.append(Fault("subject", _("A message needs a subject."), 1, 1))
         try:
@@ -97,7 +100,8 @@ def _compile_body(
     if not source.strip():
         faults.append(Fault("source", _("A message needs content."), 1, 1))
         return
-    syntax = _syntax_faults(source, "source", is_html=True)
+    written = str(content.get("text") or "")
+    syntax = _syntax_faults(source, "source", is_html=True) + _syntax_faults(written, "text", is_html=False)
     if syntax:
         faults += syntax
         return
@@ -107,7 +111,6 @@ def _compile_body(
     text, compiled.links = exchange_links(text, marked, utm=utm)
     with translation.override(language):
         footer = "" if UNSUBSCRIBES.search(source) else _footer(marked)
-        written = str(content.get("text") or "")
         plain = restore_text(written, fields) if written.strip() else restore(html_to_text(text), marked)
         if not UNSUBSCRIBES.search(written if written.strip() else source):
             plain = Restored(f"{plain.text}\n{_text_footer()}", plain.positions)

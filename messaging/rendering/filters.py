@@ -41,7 +41,7 @@ def zone_of(name: str) -> tzinfo:
     """The zone of a TZ name; UTC for one that nobody knows."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         return UTC
 
 
@@ -51,9 +51,9 @@ def money(value: Any, currency: str = "", *, context: Any) -> str:
     try:
         amount = Decimal(str(value))
     except InvalidOperation as error:
-        raise FilterArgumentError(f"money: {value!r} is not a number", token=None) from error
+        raise FilterArgumentError(f"money: {str(value)!r} is not a number", token=None) from error
     if not amount.is_finite():
-        raise FilterArgumentError(f"money: {value!r} is not a number", token=None)
+        raise FilterArgumentError(f"money: {str(value)!r} is not a number", token=None)
     return str(format_currency(amount, currency or context.currency, locale=locale_of(context.language)))
 
 
@@ -118,7 +118,7 @@ def plural(value: Any, *forms: str, context: Any, **named: str) -> str:
     try:
         number = Decimal(str(value))
     except InvalidOperation as error:
-        raise FilterArgumentError(f"plural: {value!r} is not a number", token=None) from error
+        raise FilterArgumentError(f"plural: {str(value)!r} is not a number", token=None) from error
     rule = locale_of(context.language).plural_form
     wanted = rule(number)
     if unknown := set(named) - set(PLURALS):
@@ -144,9 +144,9 @@ def hashed(value: Any) -> str:
 @with_context
 def track(value: Any, number: int, *, context: Any) -> str:
     """The tracked address of a link's destination; written by the compiler, not by authors."""
-    url = html.unescape(value) if isinstance(value, Markup) else str(value)
+    url = html.unescape(str(value)) if isinstance(value, Markup) else str(value)
     try:
-        return str(context.track(number, url)) if context.track else check_destination(url)
+        return str(context.track(number, str(url))) if context.track else check_destination(url)
     except ValueError as error:
         raise FilterArgumentError(str(error), token=None) from error
 

@@ -166,7 +166,7 @@ def render(prepared: Prepared, recipient: Recipient, extra: Mapping[str, Any], *
     text = prepared.texts[recipient.language]
     tracker = _Tracker(prepared, text, recipient)
     links = _own_links(recipient)
-    values = values_of(recipient, links=links, now=now) | extra
+    values = {**values_of(recipient, links=links, now=now), **extra}
     options = {
         "language": recipient.language, "time_zone": recipient.time_zone, "currency": prepared.currency, "now": now,
         "track": tracker.track,

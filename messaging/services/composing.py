@@ -10,7 +10,7 @@ from messaging.channels.interface import Parcel
 from messaging.models import CauseKind, DeliveryState, Message, Reason, Sender
 from messaging.rendering.faults import Aborted, RenderError
 from messaging.rendering.revisions import Prepared, Rendered, prepare_revision, render
-from messaging.rendering.values import FieldNames, Recipient, load_contacts, nobody, read_field_names
+from messaging.rendering.values import Recipient, load_contacts, nobody, read_field_names
 from messaging.services.causes import CauseState
 from messaging.services.claims import Claimed, Opening, Outcome
 from messaging.services.connections import ensure_defaults
@@ -25,61 +25,75 @@ class Composed:
     outcomes: list[Outcome] = field(default_factory=list)
 
 
-def compose(
-    rows: Sequence[Claimed],
-    *,
-    options: Mapping[str, Any],
-    causes: Mapping[tuple[str, int], CauseState],
-    now: datetime,
-) -> Composed:
-    """Render every row; a fixed number of queries.
+class Composer:
+    """Renders claimed rows; what they need is loaded for all of them at once, in a fixed number of queries.
 
     Args:
         options: of the connection: `return_path`, `bounce_domain`.
     """
-    account = Account.objects.get(pk=1)
-    names = read_field_names()
-    contacts = load_contacts({row.contact_id for row in rows}, names)
-    senders = _senders(rows, now)
-    revisions = dict(
-        Message.objects.filter(pk__in={row.message_id for row in rows}).values_list("pk", "revision_id")
-    )
-    composed = Composed()
-    for row in rows:
-        prepared = _prepared(revisions.get(row.message_id))
-        if prepared is None:
-            composed.outcomes.append(
-                Outcome(row, DeliveryState.FAILED, Reason.RENDERING, "the message is gone")
-            )
-            continue
-        contact = contacts.get(row.contact_id) or nobody(row.endpoint, names)
+
+    def __init__(
+        self, rows: Sequence[Claimed], *, options: Mapping[str, Any], causes: Mapping[tuple[str, int], CauseState],
+        now: datetime,
+    ) -> None:  # fmt: skip
+        self.options = options
+        self.causes = causes
+        self.account = Account.objects.get(pk=1)
+        self.names = read_field_names()
+        self.contacts = load_contacts({_reader_of(row) for row in rows}, self.names)
+        self.senders = _senders(rows, now)
+        chosen = Message.objects.filter(pk__in={row.message_id for row in rows})
+        self.prepared = {
+            pk: _prepared(revision_id) for pk, revision_id in chosen.values_list("pk", "revision_id")
+        }
+
+    def compose(self, rows: Sequence[Claimed], *, now: datetime) -> Composed:
+        """Parcels of some of the rows, and outcomes of those that have none."""
+        composed = Composed()
+        for row in rows:
+            prepared = self.prepared.get(row.message_id)
+            if prepared is None:
+                gone = Outcome(
+                    row, DeliveryState.FAILED, Reason.RENDERING, "the message is gone, or has faults"
+                )
+                composed.outcomes.append(gone)
+                continue
+            try:
+                composed.ready.append(self._one(row, prepared, now))
+            except Aborted as stop:
+                skipped = Outcome(row, DeliveryState.SKIPPED, Reason.ABORTED_BY_TEMPLATE, stop.reason)
+                composed.outcomes.append(skipped)
+            except RenderError as error:
+                details = {"fault": error.fault.as_dict()}
+                failed = Outcome(
+                    row, DeliveryState.FAILED, Reason.RENDERING, str(error)[:2000], details=details
+                )
+                composed.outcomes.append(failed)
+        return composed
+
+    def _one(self, row: Claimed, prepared: Prepared, now: datetime) -> tuple[Opening, Parcel]:
+        contact = self.contacts.get(_reader_of(row)) or nobody(row.endpoint, self.names)
         recipient = Recipient(
             delivery_id=row.delivery_id, cause_month=row.cause_month, address=row.endpoint, contact=contact,
             context=row.context, language=prepared.choose_language(row.language, contact["language"]),
-            time_zone=contact["time_zone"] or account.time_zone, is_transactional=row.is_transactional,
+            time_zone=contact["time_zone"] or self.account.time_zone, is_transactional=row.is_transactional,
             is_test=row.is_test,
         )  # fmt: skip
-        sender = senders[row.sender_id]
-        cause = causes.get((row.cause_kind, row.cause_id))
-        extra = _extra(prepared, sender, cause)
-        try:
-            rendered = render(prepared, recipient, extra, now=now)
-        except Aborted as stop:
-            outcome = Outcome(row, DeliveryState.SKIPPED, Reason.ABORTED_BY_TEMPLATE, stop.reason)
-            composed.outcomes.append(outcome)
-        except RenderError as error:
-            details = {"fault": error.fault.as_dict()}
-            composed.outcomes.append(
-                Outcome(row, DeliveryState.FAILED, Reason.RENDERING, str(error)[:2000], details=details)
-            )
-        else:
-            parcel = _parcel(row, prepared, recipient, rendered, sender, account, options)
-            opening = Opening(
-                row, parcel.message_id, rendered.subject[:500], prepared.revision_id, recipient.language,
-                rendered.destinations,
-            )  # fmt: skip
-            composed.ready.append((opening, parcel))
-    return composed
+        sender = self.senders[row.sender_id]
+        extra = _extra(prepared, sender, self.causes.get((row.cause_kind, row.cause_id)))
+        rendered = render(prepared, recipient, extra, now=now)
+        parcel = _parcel(row, prepared, recipient, rendered, sender, self.account, self.options)
+        opening = Opening(
+            row, parcel.message_id, rendered.subject[:500], prepared.revision_id, recipient.language,
+            rendered.destinations,
+        )  # fmt: skip
+        return opening, parcel
+
+
+def _reader_of(row: Claimed) -> int:
+    """Whose data the text shows: the recipient's, or in a test those of the contact it imitates."""
+    imitated = row.context.get("imitates") if row.is_test else None
+    return imitated if isinstance(imitated, int) else row.contact_id
 
 
 def _prepared(revision_id: int | None) -> Prepared | None:
@@ -137,7 +151,3 @@ def _return_path(row: Claimed, sender: Sender, options: Mapping[str, Any]) -> st
     if options.get("bounce_domain"):
         return tokens.bounce_address(row.delivery_id, row.cause_month, str(options["bounce_domain"]))
     return str(options.get("return_path") or sender.address)
-
-
-def preview_names() -> FieldNames:
-    return read_field_names()

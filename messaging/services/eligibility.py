@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -36,7 +37,7 @@ def check_candidates(candidates: Sequence[Candidate], *, now: datetime) -> list[
     """One verdict a candidate, in order; one query."""
     if not candidates:
         return []
-    parameters = {
+    parameters: dict[str, Any] = {
         "now": now,
         "contact_ids": [candidate.contact_id for candidate in candidates],
         "endpoints": [candidate.endpoint for candidate in candidates],

@@ -1,7 +1,7 @@
 """Facts about deliveries for those who wait for them: workflow blocks, the API."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection
@@ -54,4 +54,4 @@ def delivery_facts(delivery_ids: Collection[int]) -> dict[int, DeliveryFacts]:
             cursor.execute(CLICKS, [clicked, ActivityKind.CLICKED])
             for delivery_id, link_id, url in cursor.fetchall():
                 clicks.setdefault(delivery_id, []).append((link_id, url))
-    return {row[0]: DeliveryFacts(*row, clicks=tuple(clicks.get(row[0], ()))) for row in rows}
+    return {row[0]: replace(DeliveryFacts(*row), clicks=tuple(clicks.get(row[0], ()))) for row in rows}

@@ -7,7 +7,7 @@ after a crash, and no more. A provider that is away costs no delivery an attempt
 import random
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from messaging.secrets import SecretUnreadableError
 from messaging.services import claims, rates
 from messaging.services.causes import CauseState, Gate, read_causes
 from messaging.services.claims import Claimed, Opening, Outcome
-from messaging.services.composing import compose
+from messaging.services.composing import Composer
 from messaging.services.connections import access_of, end_rest, rest
 from messaging.services.eligibility import Candidate, check_candidates
 
@@ -39,6 +39,7 @@ RETRIES: dict[str, tuple[float, ...]] = {
 }
 USUAL_RETRIES = (MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE, 240 * MINUTE, 720 * MINUTE)
 
+_pace: dict[tuple[int, int], int] = {}  # (connection, priority) → deliveries claimed at once
 _threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="handover")
 
 
@@ -88,7 +89,8 @@ def _send_batch(
 ) -> tuple[int, bool]:
     """(rows handled, whether the connection takes more)."""
     key, limits = f"connection:{connection.pk}", rates.limits_of(connection)
-    granted = rates.take_tokens(key, limits, limit, now=part.clock)
+    wanted = min(limit, _pace.get((connection.pk, priority), limit))
+    granted = rates.take_tokens(key, limits, wanted, now=part.clock)
     if not granted:
         return 0, False
     token, rows = claims.claim(connection_id=connection.pk, priority=priority, limit=granted, now=part.clock)
@@ -98,14 +100,20 @@ def _send_batch(
         return 0, True
     causes = read_causes({(row.cause_kind, row.cause_id) for row in rows})
     sendable, outcomes = check_again(rows, causes, now=part.clock)
-    composed = compose(sendable, options=connection.options, causes=causes, now=part.clock)
     with transaction.atomic():
-        claims.record([*outcomes, *composed.outcomes], token=token, now=part.clock)
-    crash_point("send_after_render")
+        claims.record(outcomes, token=token, now=part.clock)
+    composer = Composer(sendable, options=connection.options, causes=causes, now=part.clock)
     run = _Run(connection, access, registry[connection.kind], token, part)
-    run.hand_over_all(composed.ready)
+    run.hand_over_all(sendable, composer)
     rates.give_back(key, limits, granted - run.handed, now=part.clock)
-    return len(rows), not run.is_away
+    _learn_pace(connection.pk, priority, run.released, limit=limit, size=run.size)
+    return len(outcomes) + run.settled, not run.is_away
+
+
+def _learn_pace(connection_id: int, priority: int, released: int, *, limit: int, size: int) -> None:
+    """Claim less from a connection that could not take all within a slice, and slowly more again."""
+    pace = _pace.get((connection_id, priority), limit)
+    _pace[(connection_id, priority)] = max(size, pace // 2) if released else min(limit, pace * 2)
 
 
 def check_again(
@@ -149,31 +157,46 @@ class _Run:
         self.adapter = adapter
         self.token = token
         self.part = part
-        self.handed = 0
+        self.handed = 0  # tried: the provider was asked
+        self.settled = 0  # have an outcome of any kind
+        self.released = 0  # go back untouched
+        self.size = WINDOW * max(connection.pool_size, 1)
         self.is_away = False
         self.words = ""
         self.seconds = settings.SEND_LEASE_SECONDS * 0.5
 
-    def hand_over_all(self, ready: Sequence[tuple[Opening, Parcel]]) -> None:
-        """Every window's outcomes are recorded in the transaction that opens the next one."""
-        size = WINDOW * max(self.connection.pool_size, 1)
+    def hand_over_all(self, rows: Sequence[Claimed], composer: Composer) -> None:
+        """Window by window; a window's outcomes are recorded in the transaction that opens the next one.
+
+        When the slice is over or the provider away, the rest goes back; the first window always goes.
+        """
         waiting: list[Outcome] = []
         place = 0
-        while place < len(ready) and not self.is_away and not self.part.is_over:
-            group = ready[place : place + size]
-            place += len(group)
-            group, refused = self._prepare(group)
-            waiting += refused
+        while place < len(rows) and not self.is_away and not (place and self.part.is_over):
+            composed = composer.compose(rows[place : place + self.size], now=self.part.clock)
+            place += self.size
+            crash_point("send_after_render")
+            group, refused = self._prepare(composed.ready)
+            waiting += [*composed.outcomes, *refused]
             opened = self._open(waiting, [opening for opening, _ in group])
-            sent = [pair for pair in group if pair[0].row.delivery_id in opened]
-            waiting = self._hand_over(sent)
-            waiting += [_released(pair[0].row) for pair in group if pair[0].row.delivery_id not in opened]
-        waiting += [_released(opening.row) for opening, _ in ready[place:]]
+            waiting = self._hand_over([pair for pair in group if pair[0].row.delivery_id in opened])
+            waiting += self._release(o.row for o, _ in group if o.row.delivery_id not in opened)
+        waiting += self._release(rows[place:])
         crash_point("send_after_handover")
-        with transaction.atomic():
-            claims.record(waiting, token=self.token, now=self.part.clock)
+        self._record(waiting)
         crash_point("send_after_record")
         self._rest_or_go()
+
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
+        with transaction.atomic():
+            claims.record(outcomes, token=self.token, now=self.part.clock)
+        self.settled += sum(outcome.state != DeliveryState.PLANNED or outcome.tried for outcome in outcomes)
+
+    def _release(self, rows: Iterable[Claimed]) -> list[Outcome]:
+        """They wait again, to be claimed and checked anew."""
+        outcomes = [Outcome(row, DeliveryState.PLANNED) for row in rows]
+        self.released += len(outcomes)
+        return outcomes
 
     def _prepare(
         self, group: Sequence[tuple[Opening, Parcel]]
@@ -192,7 +215,7 @@ class _Run:
     def _open(self, waiting: list[Outcome], openings: list[Opening]) -> set[int]:
         now = self.part.clock
         with transaction.atomic():
-            claims.record(waiting, token=self.token, now=now)
+            self._record(waiting)
             causes = read_causes({(o.row.cause_kind, o.row.cause_id) for o in openings})
             held = {cause for cause, state in causes.items() if state.gate is not Gate.OPEN}
             chosen = [o for o in openings if (o.row.cause_kind, o.row.cause_id) not in held]
@@ -228,11 +251,6 @@ class _Run:
             rest(connection_id=self.connection.pk, words=self.words, now=self.part.clock)
         elif self.handed and self.connection.failures:
             end_rest(connection_id=self.connection.pk)
-
-
-def _released(row: Claimed) -> Outcome:
-    """Waits again, to be claimed and checked anew."""
-    return Outcome(row, DeliveryState.PLANNED)
 
 
 def outcome_of(row: Claimed, handover: Handover, *, now: datetime) -> Outcome:

@@ -5,7 +5,7 @@ SELECT u.place,
        CASE
            WHEN u.contact_id <> 0 AND (c.id IS NULL OR c.state <> 'active') THEN 'no_channel'
            WHEN coalesce(u.endpoint, c.email_norm) IS NULL THEN 'no_channel'
-           WHEN a.status = 'blacklisted' THEN 'suppressed'
+           WHEN a.is_blacklisted THEN 'suppressed'
            WHEN a.status = 'blocked' AND (a.blocked_until IS NULL OR a.blocked_until > %(now)s) THEN 'suppressed'
            WHEN u.is_obligatory THEN ''
            WHEN c.is_restricted OR a.status = 'spam' THEN 'suppressed'

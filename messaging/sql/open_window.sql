@@ -11,7 +11,7 @@ WHERE d.id = u.id AND d.cause_month = %(month)s AND d.state = 'claimed' AND d.cl
   AND NOT EXISTS (
       SELECT 1 FROM contacts_address a
       WHERE a.kind = 'email' AND a.value = d.endpoint
-        AND (a.status = 'blacklisted' OR (a.status IN ('spam', 'unsubscribed', 'unconfirmed')
+        AND (a.is_blacklisted OR (a.status IN ('spam', 'unsubscribed', 'unconfirmed')
                                           AND NOT (d.is_transactional OR d.is_test)))
   )
   AND (d.contact_id = 0 OR EXISTS (SELECT 1 FROM contacts_contact c WHERE c.id = d.contact_id AND c.state = 'active'))

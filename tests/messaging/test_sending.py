@@ -6,7 +6,7 @@ import pytest
 
 from cdp.hooks import message_activity
 from contacts.models import Address
-from contacts.services.addresses import unsubscribe_address
+from contacts.services.addresses import blacklist_address, unsubscribe_address
 from messaging.engines import Sending
 from messaging.models import Activity, Connection, Delivery
 from tests.contacts.people import NOW
@@ -93,13 +93,13 @@ def test_unsubscribing_after_the_check(tmp_path, monkeypatch):
     """The compare-and-set that opens the window looks once more."""
     from messaging.services import sending
 
-    composed = sending.compose
+    composed = sending.Composer.compose
 
     def unsubscribe_meanwhile(*arguments, **named):
         Address.objects.filter(value="p1@example.com").update(status="unsubscribed")
         return composed(*arguments, **named)
 
-    monkeypatch.setattr(sending, "compose", unsubscribe_meanwhile)
+    monkeypatch.setattr(sending.Composer, "compose", unsubscribe_meanwhile)
     with running_sink(tmp_path) as sink:
         connection(sink.port)
         plan(message(), people(3))
@@ -156,7 +156,7 @@ def test_transactional_mail_ignores_unsubscribing_but_no_blacklist(tmp_path):
         connection(sink.port)
         ids = people(2)
         Address.objects.filter(value="p0@example.com").update(status="unsubscribed")
-        Address.objects.filter(value="p1@example.com").update(status="blacklisted")
+        blacklist_address(kind="email", value="p1@example.com", reason="", actor="test", now=NOW)
         plan(message(is_transactional=True), ids, kind="workflow")
         engine().work(NOW)
         [letter] = sink.received()

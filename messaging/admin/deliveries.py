@@ -1,0 +1,184 @@
+"""Deliveries: a bounded list by time, state and reason, found by contact or address; and what happened to one."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from cdp.ui.admin import Empty, Order, ReadOnlyAdmin, View
+from cdp.ui.formatting import mask_email, moment
+from cdp.ui.status import status_pill
+from contacts.models import Contact
+from messaging.models import Activity, Delivery, DeliveryState, Message, Reason
+from messaging.timeline import stage_of
+
+SEE_PERSONAL = "contacts.view_personal_data"
+PERIODS = (("1", gettext_lazy("24 hours")), ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")),
+           ("all", gettext_lazy("All")))  # fmt: skip
+MOST_ACTIVITY = 200
+MOST_CONTACTS = 50
+
+
+class PeriodFilter(admin.SimpleListFilter):
+    title = gettext_lazy("Period")
+    parameter_name = "period"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return PERIODS
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        days = self.value() or ("all" if request.GET.get("q") else "1")
+        if days not in ("1", "7", "30"):
+            return queryset
+        return queryset.filter(planned_at__gte=timezone.now() - timedelta(days=int(days)))
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    title = gettext_lazy("Reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return Reason.choices
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() not in Reason.values:
+            return queryset
+        return queryset.filter(reason=self.value(), state__in=["skipped", "failed", "unknown", "cancelled"])
+
+
+class CauseFilter(admin.SimpleListFilter):
+    """`?cause=campaign:5`: the deliveries of one campaign; reached from its page."""
+
+    title = gettext_lazy("Cause")
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        value = request.GET.get("cause", "")
+        return [(value, value)] if value else [("test:", gettext_lazy("Tests"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        kind, _colon, number = str(self.value() or "").partition(":")
+        if not kind:
+            return queryset
+        rows = queryset.filter(cause_kind=kind)
+        return rows.filter(cause_id=int(number)) if number.isdigit() and len(number) < 19 else rows
+
+
+def _state(*states: str) -> Any:
+    return lambda rows: rows.filter(state__in=states)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("planned", "recipient", "message", "stage", "why", "cause")
+    list_filter = (PeriodFilter, ReasonFilter, CauseFilter)
+    search_fields = ("endpoint",)
+    search_help_text = gettext_lazy("Contact id, address, or delivery id")
+    orders = (Order("", "", ("-planned_at", "-id")),)
+    views = (
+        View("", gettext_lazy("All")),
+        View("waiting", gettext_lazy("Waiting"), _state("planned", "claimed", "sending")),
+        View("sent", gettext_lazy("Sent"), _state(DeliveryState.SENT)),
+        View("skipped", gettext_lazy("Skipped"), _state(DeliveryState.SKIPPED), True),
+        View("failed", gettext_lazy("Failed"), _state(DeliveryState.FAILED)),
+        View("unknown", gettext_lazy("Unknown outcome"), _state(DeliveryState.UNKNOWN)),
+    )
+    empty = Empty(
+        gettext_lazy("No deliveries yet"),
+        gettext_lazy(
+            "Every message to every contact is a row here, with how far it came or why it was not sent."
+        ),
+        "outbox",
+    )
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """By index only: an address, a contact's id, a delivery's id, or the addresses of contacts found by name."""
+        text = search_term.strip().replace("\0", "")[:254]
+        if not text:
+            return queryset, False
+        if text.isascii() and text.isdigit() and len(text) < 19:
+            return queryset.filter(Q(contact_id=int(text)) | Q(pk=int(text))), False
+        if "@" in text:
+            return queryset.filter(endpoint=text.lower()), False
+        found = Contact.objects.search(text).values_list("pk", flat=True)[:MOST_CONTACTS]
+        return queryset.filter(contact_id__in=list(found)), False
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
+        user: Any = request.user
+        may_see = user.has_perm(SEE_PERSONAL)
+        names = dict(
+            Message.objects.filter(pk__in={row.message_id for row in rows}).values_list("pk", "name")
+        )
+        for row in rows:
+            row.message_name = names.get(row.message_id, "?")
+            row.shown_address = _address(row, may_see=may_see)
+
+    @admin.display(description=gettext_lazy("Planned"))
+    def planned(self, row: Any) -> SafeString:
+        return moment(row.planned_at)
+
+    @admin.display(description=gettext_lazy("Recipient"))
+    def recipient(self, row: Any) -> SafeString:
+        if not row.contact_id:
+            return format_html("{}", row.shown_address)
+        link = reverse("admin:contacts_contact_change", args=[row.contact_id])
+        return format_html('<a class="ui-link" href="{}">{}</a>', link, row.shown_address)
+
+    @admin.display(description=gettext_lazy("Message"))
+    def message(self, row: Any) -> SafeString:
+        return format_html('{}<br><span class="ui-meta">{}</span>', row.message_name, row.subject)
+
+    @admin.display(description=gettext_lazy("State"))
+    def stage(self, row: Any) -> SafeString:
+        return status_pill("delivery", stage_of(row))
+
+    @admin.display(description=gettext_lazy("Reason"))
+    def why(self, row: Any) -> Any:
+        return _reason(row)
+
+    @admin.display(description=gettext_lazy("Cause"))
+    def cause(self, row: Any) -> str:
+        return f"{row.get_cause_kind_display()} {row.cause_id}"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        if request.method != "GET" or not self.has_view_permission(request):
+            raise PermissionDenied
+        is_number = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
+        row = Delivery.objects.filter(pk=int(object_id)).first() if is_number else None
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return self._render(request, row)
+
+    def _render(self, request: HttpRequest, row: Delivery) -> HttpResponse:
+        user: Any = request.user
+        may_see = user.has_perm(SEE_PERSONAL)
+        context = self.admin_site.each_context(request) | {
+            "title": f"#{row.pk}", "opts": self.opts, "row": row, "stage": stage_of(row), "may_see": may_see,
+            "address": _address(row, may_see=may_see), "why": _reason(row),
+            "message": Message.objects.filter(pk=row.message_id).first(),
+            "activity": Activity.objects.filter(delivery_id=row.pk).order_by("-at", "-id")[:MOST_ACTIVITY],
+            "context": row.context if may_see else {},
+        }  # fmt: skip
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        return render(request, "messaging/delivery.html", context)
+
+
+def _address(row: Delivery, *, may_see: bool) -> str:
+    if row.endpoint.startswith("#"):
+        return f"id {row.contact_id}"
+    return row.endpoint if may_see else mask_email(row.endpoint)
+
+
+def _reason(row: Delivery) -> Any:
+    return Reason(row.reason).label if row.reason in Reason.values else row.reason or "—"

@@ -1,0 +1,211 @@
+"""Forms of the message editor, of connections and of campaigns."""
+
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts.models import SubscriptionCategory
+from messaging import secrets
+from messaging.audiences import registry as audiences
+from messaging.channels.email.providers import PROVIDERS
+from messaging.channels.email.smtp import TLS_MODES
+from messaging.channels.interface import registry as adapters
+from messaging.models import Campaign, Connection, ConnectionKind, Message, MessageState, Sender
+
+LANGUAGE = RegexValidator(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", gettext_lazy("Use a tag such as en or pt-BR."))
+STARTER = """<mjml>
+  <mj-body>
+    <mj-section>
+      <mj-column>
+        <mj-text>Hello {{ contact.first_name | default: "there" }}!</mj-text>
+      </mj-column>
+    </mj-section>
+  </mj-body>
+</mjml>
+"""
+
+
+class MessageForm(forms.Form):
+    """One language of a message, and what the message is apart from its text."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
+    language = forms.CharField(label=gettext_lazy("Language"), max_length=35, validators=[LANGUAGE])
+    default_language = forms.CharField(
+        label=gettext_lazy("Default language"), max_length=35, validators=[LANGUAGE]
+    )
+    subject = forms.CharField(label=gettext_lazy("Subject"), required=False, max_length=1_000)
+    preheader = forms.CharField(label=gettext_lazy("Preheader"), required=False, max_length=1_000)
+    format = forms.ChoiceField(label=gettext_lazy("Format"), choices=[("mjml", "MJML"), ("html", "HTML")])
+    source = forms.CharField(
+        label=gettext_lazy("Source"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea({"rows": 24, "spellcheck": "false"}),
+    )
+    text = forms.CharField(
+        label=gettext_lazy("Text part"), required=False, strip=False, widget=forms.Textarea({"rows": 4}),
+        help_text=gettext_lazy("Empty: made from the source."),
+    )  # fmt: skip
+    sender = forms.ModelChoiceField(
+        label=gettext_lazy("Sender"), queryset=Sender.objects.order_by("name"), required=False,
+        empty_label=gettext_lazy("Default sender"),
+    )  # fmt: skip
+    categories = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Subscription categories"), queryset=SubscriptionCategory.objects.order_by("name"),
+        required=False, widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    tags = forms.CharField(
+        label=gettext_lazy("Tags"), required=False, help_text=gettext_lazy("Separated by commas.")
+    )
+    is_transactional = forms.BooleanField(label=gettext_lazy("Transactional"), required=False)
+    tracks_opens = forms.BooleanField(label=gettext_lazy("Track opens"), required=False)
+    tracks_clicks = forms.BooleanField(label=gettext_lazy("Track clicks"), required=False)
+    drop_language = forms.BooleanField(label=gettext_lazy("Drop this language"), required=False)
+
+    def __init__(self, data: Any, *, message: Message | None, language: str, user: Any) -> None:
+        self.message = message
+        self.user = user
+        content = message.revision.content if message and message.revision else {}
+        default = message.default_language if message else "en"
+        self.language = language or default
+        texts = content.get(self.language) or {"format": "mjml", "source": STARTER if not content else ""}
+        initial = {
+            "language": self.language, "default_language": default, "tracks_opens": True, "tracks_clicks": True, **texts,
+        }  # fmt: skip
+        if message is not None:
+            initial |= {
+                "name": message.name, "sender": message.sender_id, "is_transactional": message.is_transactional,
+                "tracks_opens": message.tracks_opens, "tracks_clicks": message.tracks_clicks,
+                "tags": ", ".join(message.tags), "categories": message.categories.all(),
+            }  # fmt: skip
+        super().__init__(data, initial=initial)
+
+    def clean_is_transactional(self) -> bool:
+        wanted = bool(self.cleaned_data["is_transactional"])
+        before = self.message.is_transactional if self.message else False
+        if wanted and not before and not self.user.has_perm("messaging.mark_transactional"):
+            raise forms.ValidationError(_("Your role may not mark messages transactional."))
+        return wanted
+
+    def texts(self) -> dict[str, str]:
+        return {
+            name: self.cleaned_data[name] for name in ("subject", "preheader", "format", "source", "text")
+        }
+
+    def filled(self, message: Message) -> Message:
+        """The message with the form's values; not saved."""
+        for name in (
+            "name",
+            "default_language",
+            "sender",
+            "is_transactional",
+            "tracks_opens",
+            "tracks_clicks",
+        ):
+            setattr(message, name, self.cleaned_data[name])
+        message.tags = [tag.strip()[:100] for tag in self.cleaned_data["tags"].split(",") if tag.strip()]
+        return message
+
+
+class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A connection with its options as fields; the secret is written, never shown."""
+
+    host = forms.CharField(label=gettext_lazy("Host"), required=False)
+    port = forms.IntegerField(label=gettext_lazy("Port"), required=False, min_value=1, max_value=65_535)
+    tls = forms.ChoiceField(
+        label=gettext_lazy("TLS"),
+        required=False,
+        choices=[(mode, mode) for mode in TLS_MODES],
+        initial="starttls",
+    )
+    user = forms.CharField(label=gettext_lazy("User"), required=False)
+    provider = forms.ChoiceField(
+        label=gettext_lazy("Provider"),
+        required=False,
+        choices=[("", "—"), *((name, name) for name in sorted(PROVIDERS))],
+    )
+    region = forms.CharField(label=gettext_lazy("Region"), required=False)
+    sender_domain = forms.CharField(label=gettext_lazy("Sending domain at the provider"), required=False)
+    bounce_domain = forms.CharField(
+        label=gettext_lazy("Bounce domain"), required=False,
+        help_text=gettext_lazy("Bounces come to an own address of each message there."),
+    )  # fmt: skip
+    return_path = forms.EmailField(label=gettext_lazy("Return path"), required=False)
+    new_secret = forms.CharField(
+        label=gettext_lazy("Password or API key"),
+        required=False,
+        widget=forms.PasswordInput(render_value=False),
+    )
+
+    OWN = {
+        ConnectionKind.SMTP: ("host", "port", "tls", "user", "bounce_domain", "return_path"),
+        ConnectionKind.ANYMAIL: ("provider", "region", "sender_domain", "bounce_domain", "return_path"),
+        ConnectionKind.FILE: ("bounce_domain", "return_path"),
+    }
+
+    class Meta:
+        model = Connection
+        fields = (
+            "name",
+            "kind",
+            "per_second",
+            "per_minute",
+            "per_hour",
+            "per_day",
+            "pool_size",
+            "is_enabled",
+        )
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        for name, value in (self.instance.options or {}).items():
+            if name in self.fields:
+                self.fields[name].initial = value
+        kept = secrets.hint(self.instance.secret)
+        if kept:
+            self.fields["new_secret"].help_text = _("Set: %(hint)s. Empty keeps it.") % {"hint": kept}
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or {}
+        kind = found.get("kind")
+        names = self.OWN.get(kind, ()) if kind else ()
+        shown = {name for own in self.OWN.values() for name in own}
+        kept = {key: value for key, value in (self.instance.options or {}).items() if key not in shown}
+        options = kept | {name: found[name] for name in names if found.get(name) not in (None, "")}
+        if kind:
+            for name, text in adapters[kind].validate(options).items():
+                self.add_error(name if name in self.fields else None, text)
+        self.instance.options = options
+        if found.get("new_secret"):
+            self.instance.secret = secrets.encrypt(found["new_secret"])
+        return found
+
+
+class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
+    included = forms.MultipleChoiceField(label=gettext_lazy("Include"), required=False)
+    excluded = forms.MultipleChoiceField(label=gettext_lazy("Exclude"), required=False)
+
+    class Meta:
+        model = Campaign
+        fields = ("name", "message", "starts_at", "in_contact_zone", "zone_late", "rate", "rate_seconds")
+        widgets = {"starts_at": forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")}
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.fields["message"].queryset = Message.objects.filter(state=MessageState.READY).order_by(
+            "-updated_at"
+        )  # type: ignore[attr-defined]
+        choices = [
+            (str(kind.label), [(f"{kind.key}:{pk}", name) for pk, name in kind.choices()])
+            for kind in audiences.values()
+        ]
+        for name, parts in (("included", self.instance.include), ("excluded", self.instance.exclude)):
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+            self.fields[name].initial = [f"{part['kind']}:{part['id']}" for part in parts or []]
+
+    def parts(self, name: str) -> list[dict[str, Any]]:
+        pairs = [value.partition(":") for value in self.cleaned_data[name]]
+        return [{"kind": kind, "id": int(pk)} for kind, _colon, pk in pairs]

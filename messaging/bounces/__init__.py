@@ -1,0 +1,1 @@
+"""Why mail was not delivered: replies of servers, bounce mail, complaints, and what follows for the address."""
