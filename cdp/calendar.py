@@ -11,6 +11,8 @@ CALENDAR = {
     "keep partitions of launch steps": ("workflows.keep_steps", crontab(hour="2", minute="15")),
     "forget old launches": ("workflows.forget_old", crontab(minute="35")),
     "end blocks of addresses": ("contacts.end_blocks", crontab(hour="0", minute="25")),
+    "keep partitions of messages": ("messaging.keep_partitions", crontab(hour="2", minute="15")),
+    "forget keys of provider events": ("messaging.forget_activity_keys", crontab(hour="3", minute="30")),
     "forget notices of bounces": ("messaging.forget_notices", crontab(hour="3", minute="40")),
     "switch off idle API keys": ("partners.disable_idle_keys", crontab(hour="3", minute="5")),
     "forget request fingerprints": ("partners.forget_fingerprints", crontab(minute="*/10")),

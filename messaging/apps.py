@@ -8,7 +8,7 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from contacts import persons, timeline
-        from messaging import audiences, engines, screens
+        from messaging import audiences, checks, engines, screens
         from messaging.channels import interface
         from messaging.channels.email.mailbox import MailboxAdapter
         from messaging.channels.email.providers import ProviderAdapter

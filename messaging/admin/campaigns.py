@@ -203,7 +203,7 @@ def figures(campaign: Campaign) -> dict[str, Any]:
             reasons.append((_label(reason), count))
     sent = by_state.get("sent", 0)
     marks = rows.filter(state="sent").aggregate(**{name: Count(column) for name, _text, column in STAGES})
-    tiles = [(_("Sent"), number(sent), "")]
+    tiles: list[tuple[Any, str, str]] = [(_("Sent"), number(sent), "")]
     tiles += [
         (label, number(marks[name]), f"{marks[name] / sent:.1%}" if sent else "")
         for name, label, _c in STAGES

@@ -86,7 +86,7 @@ class ConnectionAdmin(ListAdmin):
         own = [
             path("<int:pk>/test/", wrap(self.test), name="messaging_connection_test"),
             path("<int:pk>/default/", wrap(self.choose), name="messaging_connection_default"),
-            path("mailbox/", wrap(self.mailbox), name="messaging_connection_mailbox"),
+            path("mailbox/", wrap(self.letters), name="messaging_connection_mailbox"),
             path("mailbox/<str:name>/", wrap(self.letter), name="messaging_connection_letter"),
             path("mailbox/<str:name>/html/", wrap(self.letter_html), name="messaging_connection_letter_html"),
         ]
@@ -129,14 +129,14 @@ class ConnectionAdmin(ListAdmin):
         if not (user.has_perm("messaging.view_delivery") and user.has_perm(SEE_PERSONAL)):
             raise PermissionDenied
 
-    def mailbox(self, request: HttpRequest) -> HttpResponse:
+    def letters(self, request: HttpRequest) -> HttpResponse:
         self._may_read(request)
-        letters = mailbox.list_letters(before=request.GET.get("before", ""))
-        more = letters[-1].name if len(letters) == mailbox.PAGE else ""
+        found = mailbox.list_letters(before=request.GET.get("before", ""))
+        more = found[-1].name if len(found) == mailbox.PAGE else ""
         return self._render(
             request,
             "messaging/mailbox.html",
-            {"title": _("Development mailbox"), "letters": letters, "more": more},
+            {"title": _("Development mailbox"), "letters": found, "more": more},
         )
 
     def letter(self, request: HttpRequest, name: str) -> HttpResponse:

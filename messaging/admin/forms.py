@@ -70,10 +70,10 @@ class MessageForm(forms.Form):
         self.user = user
         content = message.revision.content if message and message.revision else {}
         default = message.default_language if message else "en"
-        self.language = language or default
-        texts = content.get(self.language) or {"format": "mjml", "source": STARTER if not content else ""}
+        self.chosen = language or default
+        texts = content.get(self.chosen) or {"format": "mjml", "source": STARTER if not content else ""}
         initial = {
-            "language": self.language, "default_language": default, "tracks_opens": True, "tracks_clicks": True, **texts,
+            "language": self.chosen, "default_language": default, "tracks_opens": True, "tracks_clicks": True, **texts,
         }  # fmt: skip
         if message is not None:
             initial |= {
@@ -195,9 +195,8 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.fields["message"].queryset = Message.objects.filter(state=MessageState.READY).order_by(
-            "-updated_at"
-        )  # type: ignore[attr-defined]
+        messages: Any = self.fields["message"]
+        messages.queryset = Message.objects.filter(state=MessageState.READY).order_by("-updated_at")
         choices = [
             (str(kind.label), [(f"{kind.key}:{pk}", name) for pk, name in kind.choices()])
             for kind in audiences.values()

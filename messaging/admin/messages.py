@@ -160,7 +160,7 @@ class MessageAdmin(ListAdmin):
             )
         context = self.admin_site.each_context(request) | {
             "title": message.name if message else _("Create message"), "opts": self.opts, "message": message,
-            "form": form, "faults": faults, "revisions": revisions, "language": form.language,
+            "form": form, "faults": faults, "revisions": revisions, "language": form.chosen,
             "languages": list(message.revision.content) if message and message.revision else [],
             "may_change": may_change, "may_test": bool(message) and user.has_perm("messaging.send_test"),
         }  # fmt: skip

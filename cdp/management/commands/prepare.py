@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand
 from cdp.calendar import ensure_calendar
 from contacts.models import Contact
 from events.services.upkeep import keep_partitions
+from messaging.services.upkeep import keep_partitions as keep_message_partitions
 
 
 class Command(BaseCommand):
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         self.check(display_num_errors=False)
         call_command("migrate", interactive=False, verbosity=0)
         keep_partitions(now=datetime.now(UTC))
+        keep_message_partitions(now=datetime.now(UTC))
         ensure_calendar()
         self._collect_static()
         self._make_administrator()

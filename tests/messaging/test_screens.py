@@ -1,0 +1,216 @@
+"""Screens of messages, campaigns, deliveries, connections and the mailbox: they open, ask for rights, and do by POST only."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.utils import timezone
+
+from contacts.services.lists import add_to_list, ensure_lists
+from messaging.engines import Campaigns, Sending
+from messaging.models import Campaign, Connection, Delivery, Message
+from messaging.secrets import decrypt, encrypt
+from messaging.services.connections import ensure_defaults
+from tests.contacts.people import NOW
+from tests.messaging.mail import message, people, person, plan
+
+pytestmark = pytest.mark.django_db
+
+LISTS = {
+    "messaging/message/": "view_message",
+    "messaging/campaign/": "view_campaign",
+    "messaging/delivery/": "view_delivery",
+    "messaging/connection/": "view_connection",
+    "messaging/sender/": "view_sender",
+}
+TEXT = {"name": "News", "language": "en", "default_language": "en", "subject": "Hi {{ contact.first_name }}", "format": "html",
+        "source": "<p>Dear {{ contact.first_name }}</p>", "tracks_opens": "on"}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _mailbox(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    settings.EMAIL_URL = ""
+
+
+def colleague(client, *rights: str):
+    user = get_user_model().objects.create_user("ann", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(user)
+    return user
+
+
+@pytest.mark.parametrize(("page", "right"), LISTS.items())
+def test_lists_open_with_their_right_only(client, page, right):
+    colleague(client)
+    assert client.get(f"/admin/{page}").status_code == 403
+    get_user_model().objects.get().user_permissions.add(Permission.objects.get(codename=right))
+    assert client.get(f"/admin/{page}").status_code == 200
+
+
+def test_a_message_is_written_and_mended(admin_client):
+    assert admin_client.get("/admin/messaging/message/add/").status_code == 200
+    page = admin_client.post("/admin/messaging/message/add/", TEXT | {"source": "<p>\n{{ x | zzz }}</p>"})
+    assert "line 2, column 8: There is no filter called" in page.text
+    made = Message.objects.get()
+    assert made.state == "draft"
+    address = f"/admin/messaging/message/{made.pk}/change/"
+    assert admin_client.post(address, TEXT).status_code == 302
+    assert (
+        admin_client.post(
+            f"{address}?language=uk", TEXT | {"language": "uk", "subject": "Привіт"}
+        ).status_code
+        == 302
+    )
+    made.refresh_from_db()
+    assert (made.state, sorted(made.revision.content), made.revision.number) == ("ready", ["en", "uk"], 3)
+    page = admin_client.get(f"{address}?language=uk").text
+    assert "Привіт" in page
+    assert admin_client.get(f"/admin/messaging/message/{made.pk}/restore/2/").status_code == 405
+    admin_client.post(f"/admin/messaging/message/{made.pk}/restore/2/")
+    made.refresh_from_db()
+    assert (made.revision.number, sorted(made.revision.content)) == (4, ["en"])
+
+
+def test_the_preview_is_the_sending_code_in_a_sandbox(admin_client):
+    contact = person("ann@example.com", first_name="Ann & Co")
+    page = admin_client.post("/admin/messaging/message/preview/", TEXT | {"contact": str(contact)})
+    assert "Dear Ann &amp; Co" in page.text
+    assert page["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    faulty = admin_client.post("/admin/messaging/message/preview/", TEXT | {"source": "<p>{{ event.x }}</p>"})
+    assert "line 1, column 4: event.x is undefined" in faulty.text
+    assert admin_client.get("/admin/messaging/message/preview/").status_code == 405
+
+
+def test_personal_data_of_others_stays_hidden_in_previews(client):
+    contact = person("ann@example.com", first_name="Ann")
+    colleague(client, "view_message")
+    page = client.post("/admin/messaging/message/preview/", TEXT | {"contact": str(contact)})
+    assert "Ann" not in page.text
+
+
+def test_marking_transactional_needs_a_right(client):
+    colleague(client, "view_message", "add_message", "change_message")
+    page = client.post("/admin/messaging/message/add/", TEXT | {"is_transactional": "on"})
+    assert page.status_code == 400
+    assert "may not mark messages transactional" in page.text
+
+
+def test_a_test_arrives_in_the_mailbox(admin_client):
+    contact = person("ann@example.com", first_name="Ann")
+    made = message()
+    address = f"/admin/messaging/message/{made.pk}/test/"
+    assert admin_client.get(address).status_code == 405
+    page = admin_client.post(
+        address, {"addresses": "me@example.com, you@example.com", "contact": str(contact)}, follow=True
+    )
+    assert "2 tests are on their way" in page.text
+    Sending("sending_fast", "fast", (0, 1), 100).work(timezone.now() + timedelta(seconds=1))
+    page = admin_client.get("/admin/messaging/connection/mailbox/").text
+    assert "[TEST] Hi Ann" in page
+    assert "me@example.com" in page
+    name = f"{Delivery.objects.first().pk:012d}.eml"
+    assert admin_client.get(f"/admin/messaging/connection/mailbox/{name}/").status_code == 200
+    letter = admin_client.get(f"/admin/messaging/connection/mailbox/{name}/html/")
+    assert "Hello Ann" in letter.text
+    assert letter["Content-Security-Policy"].startswith("sandbox")
+    assert admin_client.get("/admin/messaging/connection/mailbox/..%2f..%2fetc%2fpasswd/").status_code == 404
+    page = admin_client.post(
+        address, {"addresses": " ".join(f"a{n}@example.com" for n in range(11))}, follow=True
+    )
+    assert "1 to 10 addresses" in page.text
+
+
+def test_deliveries_are_found_by_contact_and_address(admin_client, client):
+    ids = people(3)
+    plan(message(), ids)
+    base = "/admin/messaging/delivery/?period=all"
+    assert "p0@example.com" in admin_client.get(base).text
+    for words in (str(ids[1]), "p1@example.com", "Name 1"):
+        found = admin_client.get(f"{base}&q={words}").text
+        assert "p1@example.com" in found
+        assert "p0@example.com" not in found
+    row = Delivery.objects.first()
+    assert "p0@example.com" in admin_client.get(f"/admin/messaging/delivery/{row.pk}/change/").text
+    colleague(client, "view_delivery")
+    page = client.get(f"{base}&view=waiting").text
+    assert "p0@example.com" not in page
+    assert "@e•••.com" in page
+
+
+def test_secrets_are_written_and_never_shown(admin_client):
+    made = Connection.objects.create(
+        name="relay", kind="smtp", options={"host": "old"}, secret=encrypt("correct-horse-battery")
+    )
+    address = f"/admin/messaging/connection/{made.pk}/change/"
+    page = admin_client.get(address).text
+    assert "correct-horse" not in page
+    assert "••••tery" in page
+    form = {
+        "name": "relay",
+        "kind": "smtp",
+        "host": "127.0.0.1",
+        "port": "1",
+        "tls": "none",
+        "pool_size": "1",
+        "is_enabled": "on",
+    }
+    assert admin_client.post(address, form).status_code == 302
+    made.refresh_from_db()
+    assert made.options == {"host": "127.0.0.1", "port": 1, "tls": "none"}
+    assert decrypt(made.secret) == "correct-horse-battery"
+    admin_client.post(address, form | {"new_secret": "another"})
+    made.refresh_from_db()
+    assert decrypt(made.secret) == "another"
+    assert admin_client.post(address, form | {"host": ""}).status_code == 200, "a host is required"
+    page = admin_client.post(f"/admin/messaging/connection/{made.pk}/test/", follow=True).text
+    assert "refused" in page
+
+
+def test_a_campaign_from_draft_to_finish(admin_client):
+    ensure_defaults(now=NOW)
+    number = ensure_lists(["all"], now=NOW)["all"]
+    add_to_list(number, people(3), now=NOW)
+    chosen = message()
+    form = {
+        "name": "Sale",
+        "message": str(chosen.pk),
+        "included": [f"list:{number}"],
+        "zone_late": "now",
+        "rate_seconds": "3600",
+    }
+    assert admin_client.get("/admin/messaging/campaign/add/").status_code == 200
+    assert admin_client.post("/admin/messaging/campaign/add/", form).status_code == 302
+    made = Campaign.objects.get()
+    page = admin_client.get(f"/admin/messaging/campaign/{made.pk}/change/").text
+    assert "Send now" in page
+    assert "Will get it" in page
+    act = f"/admin/messaging/campaign/{made.pk}/do"
+    assert admin_client.get(f"{act}/launch/").status_code == 405
+    admin_client.post(f"{act}/launch/")
+    made.refresh_from_db()
+    later = made.updated_at
+    for _ in range(2):
+        Campaigns().work(later)
+        Sending("sending", "bulk", (2,), 100).work(later)
+    made.refresh_from_db()
+    Campaign.objects.update(checked_at=None)
+    Campaigns().work(later)
+    made.refresh_from_db()
+    assert made.state == "finished"
+    assert "Finished" in admin_client.get(f"/admin/messaging/campaign/{made.pk}/change/").text
+    assert admin_client.get("/admin/messaging/campaign/").status_code == 200
+
+
+def test_launching_needs_its_right(client):
+    colleague(client, "view_campaign", "change_campaign")
+    made = Campaign.objects.create(name="c", message=message(), created_at=NOW, updated_at=NOW)
+    assert client.post(f"/admin/messaging/campaign/{made.pk}/do/launch/").status_code == 403
+
+
+def test_the_card_shows_messages(admin_client):
+    [contact] = people(1)
+    plan(message(), [contact])
+    page = admin_client.get(f"/admin/contacts/contact/{contact}/activity/?period=all").text
+    assert "Welcome" in page
