@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -206,6 +207,23 @@ def test_the_palette_comes_from_the_registry():
     schema = json.dumps(registry["message.email"].schema)
     assert '"x-editor": "message"' in schema
     assert '"additionalProperties": false' in schema
+
+
+@pytest.mark.parametrize("kind", sorted(registry))
+def test_the_parameters_of_every_block_can_be_read_and_described(kind):
+    block = registry[kind]
+    assert block.schema["$defs"]
+    with pytest.raises(DefinitionRefused, match="unknown field `nonsense`|missing required field"):
+        reading.read_part({"nonsense": 1}, block.params, "params")
+
+
+@pytest.mark.django_db
+def test_the_workflow_of_the_documentation_is_valid():
+    text = (Path(__file__).parents[2] / "docs" / "workflows.md").read_text()
+    body = json.loads(text.split("```json")[1].split("```")[0])
+    body["nodes"][2]["data"]["params"]["message"]["id"] = message().pk
+    event_type("OrderCreated")
+    assert {code for code, _ in found(body)} == set()
 
 
 TREES = st.recursive(

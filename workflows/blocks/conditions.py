@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from django.utils.translation import gettext_lazy as _
 
+from cdp.api.moments import read_date
 from contacts.models import Address
 from workflows.blocks.base import NO, YES, Batch, Block, Fails, Left, Outcome, Visit, hint, register
 from workflows.blocks.flow import since_of
@@ -256,7 +257,7 @@ def resolve(value: Reference | str | int, visit: Visit, batch: Batch, kind: Any)
 
 class NowParams(Part, frozen=True, kw_only=True):
     weekdays: Annotated[tuple[Weekday, ...], hint(_("Weekdays"))] = ()
-    date: Annotated[str | None, hint(_("Date"), editor="date", pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
+    date: Annotated[str | None, hint(_("Date"), editor="date")] = None
     start: Annotated[str | None, hint(_("From"), editor="time")] = None
     end: Annotated[str | None, hint(_("To"), editor="time")] = None
     contact_zone: Annotated[bool, hint(_("Use the contact's time zone"))] = False
@@ -276,6 +277,8 @@ class NowBlock(Block[NowParams]):
     def check(self, params: NowParams, path: str) -> Iterable[Problem]:
         if not (params.weekdays or params.date or params.start):
             yield Problem("E05", "needs weekdays, a date or a range of hours", path)
+        if params.date is not None and read_date(params.date) is None:
+            yield Problem("E05", f"'{params.date}' is no date such as 2026-01-31", f"{path}.date")
         if (params.start is None) != (params.end is None):
             yield Problem("E05", "a range of hours has both ends", path)
         for name in ("start", "end"):
@@ -291,5 +294,5 @@ class NowBlock(Block[NowParams]):
         weekdays = () if params.date else params.weekdays
         fits = is_within(batch.now, params.start or "00:00", params.end or "23:59", weekdays, zone)
         if params.date:
-            fits = fits and batch.now.astimezone(zone).date().isoformat() == params.date
+            fits = fits and batch.now.astimezone(zone).date() == read_date(params.date)
         return Left("yes" if fits else "no", detail={"zone": str(zone)})
