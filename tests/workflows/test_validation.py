@@ -213,7 +213,7 @@ def test_the_palette_comes_from_the_registry():
 def test_the_parameters_of_every_block_can_be_read_and_described(kind):
     block = registry[kind]
     assert block.schema["$defs"]
-    with pytest.raises(DefinitionRefused, match="unknown field `nonsense`|missing required field"):
+    with pytest.raises(DefinitionRefused, match=r"unknown field `nonsense`|missing required field"):
         reading.read_part({"nonsense": 1}, block.params, "params")
 
 

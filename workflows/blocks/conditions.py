@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
+import structlog
 from django.utils.translation import gettext_lazy as _
 
 from cdp.api.moments import read_date
 from contacts.models import Address
+from segments.rules import BrokenReference
 from workflows.blocks.base import NO, YES, Batch, Block, Fails, Left, Outcome, Visit, hint, register
 from workflows.blocks.flow import since_of
 from workflows.blocks.lookups import Asked, contacts_of, members, occurred, subject_of
@@ -19,6 +21,8 @@ from workflows.definition.problems import DefinitionRefused, Problem
 from workflows.definition.structure import Part, Reference, Weekday
 from workflows.definition.timing import is_within, read_clock
 from workflows.definition.values import as_text, render, template_fault
+
+log = structlog.get_logger(__name__)
 
 YES_NO = ("yes", "no")
 MOST_SEEN = 20
@@ -219,14 +223,23 @@ class InSegmentBlock(Block[InSegmentParams]):
         for one, visit in zip(wanted, batch.visits, strict=True):
             if one is not None:
                 by_one.setdefault(one, []).append(visit.person_id)
-        inside = {
-            one: members([one], people, now=batch.now)[one.ref, int(one.id)] for one, people in by_one.items()
-        }
-        missing: Outcome = Fails("failed:segment_missing")
-        return [
-            missing if one is None else YES if visit.person_id in inside[one] else NO
-            for one, visit in zip(wanted, batch.visits, strict=True)
-        ]
+        inside: dict[Reference, set[int] | None] = {}
+        for one, people in by_one.items():
+            try:
+                inside[one] = members([one], people, now=batch.now)[one.ref, int(one.id)]
+            except BrokenReference as error:
+                log.warning(
+                    "workflow_segment_broken", workflow=batch.workflow_id, segment=one.id, error=str(error)
+                )
+                inside[one] = None
+        found: list[Outcome] = []
+        for one, visit in zip(wanted, batch.visits, strict=True):
+            people_inside = inside[one] if one is not None else None
+            if people_inside is None:
+                found.append(Fails("failed:segment_missing" if one is None else "failed:evaluation_error"))
+            else:
+                found.append(YES if visit.person_id in people_inside else NO)
+        return found
 
 
 def check_reference(value: Reference | str | int, kinds: tuple[str, ...], path: str) -> Iterable[Problem]:
