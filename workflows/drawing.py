@@ -3,7 +3,7 @@
 Gives numbers for a template that writes SVG; nothing here makes markup.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from workflows.definition.graph import Graph
 from workflows.definition.structure import Definition
 
 WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 200, 56, 28, 52, 16
+PASSING = 16  # room for a line beside the blocks of a layer
 LONGEST_CAPTION = 26
 
 
@@ -89,9 +90,9 @@ def draw(
             problem=(problems or {}).get(name, ""), is_passed=name in (passed or {}) or name == current,
             is_current=name == current, counts=dict((counts or {}).get(name, {})),
         )  # fmt: skip
-    width = _place(graph, boxes)
+    width, through = _place(graph, boxes)
     height = max((box.y for box in boxes.values()), default=0) + HEIGHT + MARGIN
-    return Drawing(list(boxes.values()), _lines(graph, boxes, passed or {}), width, height)
+    return Drawing(list(boxes.values()), _lines(graph, boxes, through, passed or {}), width, height)
 
 
 def _layers(graph: Graph) -> dict[str, int]:
@@ -122,34 +123,64 @@ def _layers(graph: Graph) -> dict[str, int]:
     return layers
 
 
-def _place(graph: Graph, boxes: dict[str, Box]) -> float:
-    """Order each layer by where its sources stand; returns the width."""
-    rows: dict[int, list[Box]] = {}
-    for box in boxes.values():
-        rows.setdefault(box.layer, []).append(box)
-    widest = max((len(row) for row in rows.values()), default=1)
-    width = widest * (WIDTH + ACROSS) - ACROSS + 2 * MARGIN
-    for layer in sorted(rows):
-        row = sorted(rows[layer], key=lambda box: _wanted(graph, boxes, box))
-        taken = len(row) * (WIDTH + ACROSS) - ACROSS
-        for place, box in enumerate(row):
-            box.x = (width - taken) / 2 + place * (WIDTH + ACROSS)
-            box.y = MARGIN + layer * (HEIGHT + DOWN)
-    return width
+@dataclass(slots=True)
+class _Slot:
+    """A place in a layer: a block, or room for a line that passes through."""
+
+    width: float
+    box: Box | None = None
+    x: float = 0
+
+    @property
+    def middle(self) -> float:
+        return self.x + self.width / 2
 
 
-def _wanted(graph: Graph, boxes: dict[str, Box], box: Box) -> float:
-    """Where a block would like to stand: below its sources, a little to the side of the exit that leads to it."""
-    wishes = []
-    for edge in graph.reaching[box.id]:
-        source = boxes[edge.source]
-        if source.layer < box.layer:
-            exits = [one.sourceHandle for one in graph.leaving[edge.source]]
-            wishes.append(source.middle + 10 * (exits.index(edge.sourceHandle) - (len(exits) - 1) / 2))
-    return sum(wishes) / len(wishes) if wishes else 0
+def _place(graph: Graph, boxes: dict[str, Box]) -> tuple[float, dict[str, list[_Slot]]]:
+    """Order each layer by where its sources stand; returns the width, and the slots each long line passes through."""
+    layers: dict[int, list[tuple[_Slot, list[tuple[_Slot, float]]]]] = {}
+    slots = {name: _Slot(WIDTH, box) for name, box in boxes.items()}
+    through: dict[str, list[_Slot]] = {}
+    sources: dict[str, list[tuple[_Slot, float]]] = {name: [] for name in boxes}
+    for name, edges in graph.leaving.items():
+        for place, edge in enumerate(edges):
+            offset = 10.0 * (place - (len(edges) - 1) / 2)
+            last, way = slots[name], []
+            for layer in range(boxes[name].layer + 1, boxes[edge.target].layer):
+                passing = _Slot(PASSING)
+                layers.setdefault(layer, []).append((passing, [(last, offset)]))
+                way.append(passing)
+                last, offset = passing, 0.0
+            through[edge.id] = way
+            if boxes[edge.target].layer > boxes[name].layer:
+                sources[edge.target].append((last, offset))
+    for name, box in boxes.items():
+        layers.setdefault(box.layer, []).append((slots[name], sources[name]))
+    width = max((_taken(row) for row in layers.values()), default=WIDTH) + 2 * MARGIN
+    for layer in sorted(layers):
+        row = sorted(layers[layer], key=lambda pair: _wanted(pair[1], width / 2))
+        x = (width - _taken(row)) / 2
+        for slot, _reaching in row:
+            slot.x = x
+            x += slot.width + ACROSS
+            if slot.box is not None:
+                slot.box.x, slot.box.y = slot.x, MARGIN + layer * (HEIGHT + DOWN)
+    return width, through
 
 
-def _lines(graph: Graph, boxes: dict[str, Box], passed: Mapping[str, str]) -> list[Line]:
+def _taken(row: Sequence[tuple[_Slot, Any]]) -> float:
+    return sum(slot.width + ACROSS for slot, _ in row) - ACROSS
+
+
+def _wanted(reaching: Sequence[tuple[_Slot, float]], otherwise: float) -> float:
+    """Where a slot would like to stand: below its sources, a little to the side of the exit that leads to it."""
+    wishes = [slot.middle + offset for slot, offset in reaching]
+    return sum(wishes) / len(wishes) if wishes else otherwise
+
+
+def _lines(
+    graph: Graph, boxes: dict[str, Box], through: Mapping[str, Sequence[_Slot]], passed: Mapping[str, str]
+) -> list[Line]:
     words: dict[str, Any] = {
         "yes": _("Yes"),
         "no": _("No"),
@@ -163,12 +194,25 @@ def _lines(graph: Graph, boxes: dict[str, Box], passed: Mapping[str, str]) -> li
         source = boxes[name]
         for place, edge in enumerate(edges):
             target = boxes[edge.target]
-            x = source.x + WIDTH * (place + 1) / (len(edges) + 1)
-            y, end = source.y + HEIGHT, target.y - 5
-            bend = max(24.0, abs(end - y) / 2)
-            path = f"M{x:.0f},{y:.0f} C{x:.0f},{y + bend:.0f} {target.middle:.0f},{end - bend:.0f} {target.middle:.0f},{end:.0f}"
+            x, y = source.x + WIDTH * (place + 1) / (len(edges) + 1), source.y + HEIGHT
+            path = _path(x, y, source.layer, through.get(edge.id, ()), target)
             handle = edge.sourceHandle
             tone = handle if handle in ("yes", "no", "error") else ""
             word = str(words.get(handle, handle.removeprefix("b:")))
             found.append(Line(path, tone, word, x, y + 14, passed.get(name) == handle))
     return found
+
+
+def _path(x: float, y: float, layer: int, way: Sequence[_Slot], target: Box) -> str:
+    """From an exit down through its slots, straight beside the blocks of each layer, to the head of the target."""
+    parts = [f"M{x:.0f},{y:.0f}"]
+    for number, slot in enumerate(way, start=1):
+        top = MARGIN + (layer + number) * (HEIGHT + DOWN)
+        parts += [_bend(x, y, slot.middle, top), f"L{slot.middle:.0f},{top + HEIGHT:.0f}"]
+        x, y = slot.middle, top + HEIGHT
+    return " ".join([*parts, _bend(x, y, target.middle, target.y - 5)])
+
+
+def _bend(x: float, y: float, to_x: float, to_y: float) -> str:
+    bend = max(20.0, abs(to_y - y) / 2)
+    return f"C{x:.0f},{y + bend:.0f} {to_x:.0f},{to_y - bend:.0f} {to_x:.0f},{to_y:.0f}"

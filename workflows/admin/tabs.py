@@ -56,7 +56,8 @@ def definition(
         marks = {one.node: "error" if one.is_error else "warning" for one in reversed(problems) if one.node}
         drawing = draw(read, counts=counts, problems=marks)
         outline = sorted(drawing.boxes, key=lambda box: (box.layer, box.x))
-    draft = json.dumps(row.draft, indent=2, ensure_ascii=False)
+    document = reading.write(read) if read is not None else row.draft  # in the order of the documentation
+    draft = json.dumps(document, indent=2, ensure_ascii=False)
     published = reading.read(row.version.definition) if row.version is not None else None
     change = differences(published, read) if read is not None and row.is_draft_changed else None
     context = {

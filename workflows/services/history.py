@@ -10,6 +10,7 @@ from django.db.models import Sum
 from cdp.ui.keyset import KeysetPage, read_page
 from contacts.models import Contact
 from messaging.models import Delivery
+from workflows.blocks.base import registry
 from workflows.definition import reading
 from workflows.definition.structure import Definition
 from workflows.models import NodeTally, Run, RunStep, StartTally, WorkflowVersion
@@ -106,7 +107,8 @@ def _name(definition: Definition | None, node_id: str) -> tuple[str, str]:
     """(caption, type) of a block."""
     for node in definition.nodes if definition is not None else ():
         if node.id == node_id:
-            return node.data.caption or node.id, node.type
+            block = registry.get(node.type)
+            return node.data.caption or (str(block.label) if block is not None else node.id), node.type
     return node_id, ""
 
 
