@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from contacts.services.lifecycle import erase_contacts
 from tests.workflows.flows import (
     EVENT,
     NOW,
@@ -27,6 +28,7 @@ from workflows.definition import reading
 from workflows.drawing import draw
 from workflows.models import DeadSignal, Run, Workflow
 from workflows.services.editing import create_workflow
+from workflows.services.history import count_blocks
 
 pytestmark = pytest.mark.django_db
 
@@ -234,6 +236,19 @@ def test_create_from_a_definition_and_its_faults(admin_client):
     assert (answer.status_code, "Expected `array`" in answer.text) == (400, True)
     answer = admin_client.post(f"{BASE}add/", {"name": "Plain"})
     assert (answer.status_code, Workflow.objects.get().name) == (302, "Plain")
+
+
+def test_counts_say_how_many_stand_where_also_after_an_erasure(admin_client, flow):
+    people = [contact(name) for name in "abc"]
+    for person in people:
+        happened(person)
+    step()
+    assert count_blocks(flow.version_id)["n_timer"] == {"entered": 3, "here": 3}
+    erase_contacts(people[:1], now=NOW, actor="t")
+    assert count_blocks(flow.version_id)["n_timer"]["here"] == 2
+    page = admin_client.get(f"{BASE}{flow.pk}/change/").text
+    assert "3 entered · 2 here" in page
+    assert "went on 3" in page
 
 
 def test_failed_signals_are_listed(admin_client):

@@ -24,10 +24,11 @@ from tests.workflows.flows import (
     workflow,
 )
 from workflows.models import Run, Signal, StartRefusal, StartTally
+from workflows.services.candidates import Candidate
 from workflows.services.journal import Journal
 from workflows.services.launching import launch_for_contact
 from workflows.services.operating import deactivate
-from workflows.services.starting import Candidate, start_runs
+from workflows.services.starting import start_runs
 
 pytestmark = pytest.mark.django_db
 

@@ -209,7 +209,7 @@ def test_the_palette_comes_from_the_registry():
     assert '"additionalProperties": false' in schema
 
 
-@pytest.mark.parametrize("kind", sorted(registry))
+@pytest.mark.parametrize("kind", sorted(kind for kind in registry if not kind.startswith("test.")))
 def test_the_parameters_of_every_block_can_be_read_and_described(kind):
     block = registry[kind]
     assert block.schema["$defs"]

@@ -18,7 +18,7 @@ from contacts.models import Contact
 from workflows.definition.problems import DefinitionRefused
 from workflows.models import Refusal, Run, Workflow
 from workflows.services import editing, ending, launching, operating
-from workflows.services.starting import Started
+from workflows.services.candidates import Started
 
 Done = tuple[bool, str]
 LONGEST_PARAMS = 20_000

@@ -25,8 +25,8 @@ from workflows.models import (
     Workflow,
     WorkflowStatus,
 )
+from workflows.services.candidates import subject_of_start
 from workflows.services.compiled import Compiled, compiled_version
-from workflows.services.starting import subject_of_start
 
 LOOKED_BACK = timedelta(days=90)
 MOST_EVENTS = 20

@@ -1,5 +1,6 @@
 """Launch history: pages of launches, the steps of one, counts of blocks. Every list is bounded."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from workflows.models import NodeTally, Run, RunStep, StartTally, WorkflowVersio
 PAGE = 50
 MOST_STEPS = 500
 MOST_COUNTED = 1_000
+MOST_STANDING = 10_000
 TABS = ("running", "completed", "errors", "stopped", "tests")
 
 
@@ -121,12 +123,23 @@ def count_blocks(version_id: int, *, since: datetime | None = None) -> dict[str,
     for node, what, total in rows.values_list("node", "what").annotate(total=Sum("count")):
         found.setdefault(node, {})[what] = total
     if since is None:
-        for counts in found.values():
+        here = _standing(version_id)
+        for node, counts in found.items():
             gone = sum(
                 n for what, n in counts.items() if what.startswith(("out:", "end:")) or what == "moved"
             )
-            counts["here"] = counts.get("entered", 0) - gone
+            counts["here"] = counts.get("entered", 0) - gone if here is None else here.get(node, 0)
     return found
+
+
+def _standing(version_id: int) -> dict[str, int] | None:
+    """Open launches by block; None when they are too many to count, and the difference of the tallies must do."""
+    workflow_id = WorkflowVersion.objects.values_list("workflow_id", flat=True).get(pk=version_id)
+    open_runs = Run.objects.filter(
+        workflow_id=workflow_id, state__in=("running", "paused"), version_id=version_id
+    )
+    nodes = list(open_runs.values_list("node", flat=True)[: MOST_STANDING + 1])
+    return None if len(nodes) > MOST_STANDING else dict(Counter(nodes))
 
 
 def count_week(workflow_ids: Collection[int], *, since: datetime) -> dict[int, dict[str, int]]:

@@ -16,11 +16,12 @@ from contacts.models import ListMember
 from segments.services.chunks import page_of_members
 from workflows.definition.durations import read_duration
 from workflows.models import JobKind, JobState, Run, StartKind, Workflow, WorkflowJob, WorkflowStatus
+from workflows.services.candidates import Candidate
 from workflows.services.compiled import compiled_version
 from workflows.services.ending import end_runs
 from workflows.services.journal import Journal
 from workflows.services.listening import listen
-from workflows.services.starting import Candidate, start_runs
+from workflows.services.starting import start_runs
 
 log = structlog.get_logger(__name__)
 

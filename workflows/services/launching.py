@@ -9,10 +9,11 @@ from cdp.bell import ring
 from contacts.models import ContactList
 from segments.models import Segment
 from workflows.models import JobKind, StartKind, Workflow, WorkflowJob, WorkflowStatus
+from workflows.services.candidates import Candidate, Started
 from workflows.services.editing import freeze_for_test
 from workflows.services.journal import Journal
 from workflows.services.operating import NotPossible
-from workflows.services.starting import Candidate, Started, start_runs
+from workflows.services.starting import start_runs
 
 
 def launch_for_contact(

@@ -21,10 +21,11 @@ from events.models import EventFlag, EventType
 from workflows.definition import conditions
 from workflows.definition.conditions import Subject
 from workflows.models import Run, SignalKind, Workflow, WorkflowListens
+from workflows.services.candidates import Candidate
 from workflows.services.compiled import Compiled, CompiledRule, compiled_version
 from workflows.services.ending import end_runs
 from workflows.services.journal import Journal
-from workflows.services.starting import Candidate, start_runs
+from workflows.services.starting import start_runs
 
 log = structlog.get_logger(__name__)
 

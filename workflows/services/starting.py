@@ -4,10 +4,9 @@ The workflows of a batch are locked first, so that the checks of one workflow ar
 a workflow that was deactivated starts nothing more. Unique keys stand behind the checks all the same.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,19 +14,24 @@ import uuid_utils
 from django.db import connection
 from psycopg.types.json import Jsonb
 
-from cdp.api.moments import read_moment, zone_of
-from cdp.models import Account
-from contacts.services.upsert import ContactInput, Policy, Token, upsert_contacts
-from events.intake.identity import AccountRules, identity_columns
-from events.intake.reading import CheckedEvent
+from cdp.api.moments import read_moment
+from contacts.services.upsert import Policy, upsert_contacts
 from events.models import EventFlag
 from workflows.blocks.lookups import read_contacts
-from workflows.blocks.task import CHAIN
 from workflows.definition import conditions
 from workflows.definition.conditions import Subject
 from workflows.definition.durations import add_wait, read_duration
-from workflows.definition.structure import Unique, Wait
+from workflows.definition.structure import Wait
 from workflows.models import Refusal, Run, Workflow, WorkflowStatus
+from workflows.services.candidates import (
+    Candidate,
+    Started,
+    contact_of,
+    first_context,
+    identity_rules,
+    subject_of_start,
+)
+from workflows.services.candidates import Subject as StartSubject
 from workflows.services.compiled import Compiled, compiled_version
 from workflows.services.journal import Journal
 
@@ -66,40 +70,6 @@ ON CONFLICT DO NOTHING
 RETURNING uid::text, id
 """
 FOREVER = "1000 years"
-Subject_ = tuple[int, int, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A signal that may start a workflow for a person.
-
-    Attributes:
-        at: when it happened; windows of uniqueness are measured from it.
-        received_at, flags: of the event; absent for starts by hand.
-        version_id: a test's own version; else the workflow's published one.
-    """
-
-    workflow_id: int
-    person_id: int
-    kind: str
-    at: datetime
-    key: str = ""
-    event_id: str | None = None
-    event_type: str = ""
-    params: dict[str, Any] = field(default_factory=dict)
-    received_at: datetime | None = None
-    flags: int = 0
-    version_id: int | None = None
-    is_test: bool = False
-    skips_waits: bool = False
-
-
-@dataclass(slots=True)
-class Started:
-    """What became of a batch: ids of launches in the order of the candidates that made one, and refusals by reason."""
-
-    run_ids: list[int] = field(default_factory=list)
-    refused: Counter[str] = field(default_factory=Counter)
 
 
 def start_runs(candidates: Sequence[Candidate], journal: Journal) -> Started:
@@ -226,8 +196,8 @@ class _Starter:
         unknown = [one for one in candidates if one.person_id not in known]
         if not unknown:
             return list(candidates)
-        rules = _identity_rules()
-        inputs = [_contact_of(one, rules) for one in unknown]
+        rules = identity_rules()
+        inputs = [contact_of(one, rules) for one in unknown]
         outcomes = upsert_contacts(
             [item for item in inputs if item is not None], policy=Policy.EVENT, source="event", actor="workflows",
             now=self.now,
@@ -250,7 +220,7 @@ class _Starter:
         """No launch in progress, and unique: in waves of one candidate a contact and subject, oldest first."""
         accepted: list[Candidate] = []
         open_runs = self._open_runs(candidates)
-        last: dict[Subject_, datetime] = {}
+        last: dict[StartSubject, datetime] = {}
         left = list(candidates)
         while left:
             wave: list[Candidate] = []
@@ -282,7 +252,7 @@ class _Starter:
     def _bars(self, one: Candidate) -> bool:
         return not one.is_test and self.compiled(one).definition.start.skip_if_in_progress
 
-    def _guarded(self, one: Candidate) -> Subject_ | None:
+    def _guarded(self, one: Candidate) -> StartSubject | None:
         """What the start is unique by; None when each one starts. Starts by hand are asked for one by one."""
         if one.kind != "event":
             return None
@@ -290,7 +260,7 @@ class _Starter:
         return subject_of_start(unique, one.workflow_id, one.person_id, one.key)
 
     def _blocked(
-        self, one: Candidate, open_runs: set[tuple[int, int]], last: dict[Subject_, datetime]
+        self, one: Candidate, open_runs: set[tuple[int, int]], last: dict[StartSubject, datetime]
     ) -> tuple[str, list[Any]]:
         """The reason to refuse, or else what no other candidate of the wave may share."""
         names: list[Any] = []
@@ -316,10 +286,10 @@ class _Starter:
             unique.mode == "once_in" and add_wait(last_at, Wait(n=unique.n, unit=unique.unit), UTC) <= one.at
         )
 
-    def _reserve_wave(self, wave: Sequence[Candidate], last: dict[Subject_, datetime]) -> list[Candidate]:
+    def _reserve_wave(self, wave: Sequence[Candidate], last: dict[StartSubject, datetime]) -> list[Candidate]:
         subjects = {id(one): self._guarded(one) for one in wave}
         guarded = [(one, subject) for one in wave if (subject := subjects[id(one)]) is not None]
-        won: set[Subject_] = set()
+        won: set[StartSubject] = set()
         if guarded:
             columns = [[subject[place] for _, subject in guarded] for place in range(3)]
             with connection.cursor() as cursor:
@@ -355,7 +325,7 @@ class _Starter:
                 "now": self.now, "uids": uids, "workflows": [one.workflow_id for one in accepted],
                 "versions": [version.version_id for version in compiled], "people": [one.person_id for one in accepted],
                 "nodes": [version.start.node.id for version in compiled],
-                "contexts": [Jsonb(_context(one)) for one in accepted], "kinds": [one.kind for one in accepted],
+                "contexts": [Jsonb(first_context(one)) for one in accepted], "kinds": [one.kind for one in accepted],
                 "events": [one.event_id for one in accepted], "keys": [one.key for one in accepted],
                 "solos": [one.person_id if self._bars(one) else None for one in accepted],
                 "tests": [one.is_test for one in accepted], "skips": [one.skips_waits for one in accepted],
@@ -384,46 +354,3 @@ class _Starter:
             row = self.workflows[workflow_id]
             row.launched += count
             row.save(update_fields=["launched"])
-
-
-def subject_of_start(unique: Unique, workflow_id: int, person_id: int, key: str) -> Subject_ | None:
-    """The row of `StartGuard` that a start is unique by: workflow, contact or 0, digest of the key; None when none is."""
-    if unique.mode == "each_time":
-        return None
-    if unique.by == "key" and key:
-        return workflow_id, 0, hashlib.sha256(key.encode()).digest()
-    return workflow_id, person_id, b""
-
-
-def _context(one: Candidate) -> dict[str, Any]:
-    chain = one.params.get(CHAIN)
-    found: dict[str, Any] = {"params": one.params, "eventType": one.event_type, "at": one.at.isoformat()}
-    return found | {"chain": chain} if isinstance(chain, int) else found
-
-
-def _identity_rules() -> AccountRules:
-    account = Account.objects.get(pk=1)
-    return AccountRules(
-        zone_of(account.time_zone), account.default_region, account.event_mapping_param, account.event_mapping_field,
-        frozenset(str(value).lower() for value in account.blocked_identifiers),
-    )  # fmt: skip
-
-
-def _contact_of(one: Candidate, rules: AccountRules) -> ContactInput | None:
-    """The contact an event names by its parameters; None when it names nobody."""
-    event = CheckedEvent(
-        type_key=one.event_type,
-        key_value=one.key or "-",
-        params=one.params,
-        occurred=None,
-        sent_at=None,
-        event_id=None,
-    )
-    columns, _key = identity_columns(event, rules)
-    if not any(name in columns for name in ("external_id", "email_norm", "phone", "push_token")):
-        return None
-    tokens = (Token(kind="mobile", value=columns["push_token"]),) if "push_token" in columns else ()
-    return ContactInput(
-        external_id=columns.get("external_id"), email=columns.get("email"), email_norm=columns.get("email_norm"),
-        phone=columns.get("phone"), contact_key=columns.get("contact_key"), tokens=tokens, source_detail=one.event_type,
-    )  # fmt: skip
