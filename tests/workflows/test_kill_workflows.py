@@ -22,7 +22,8 @@ from tests.contacts.people import upsert
 from tests.messaging import mail
 from tests.workflows.flows import EVENT, event_type, node, row_of, workflow
 from workflows import partitions
-from workflows.models import NodeTally, Run, RunStep, Signal
+from workflows.models import NodeTally, Run, RunStep, Signal, WorkflowJob
+from workflows.services.launching import launch_for_many
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -33,8 +34,11 @@ import threading, django
 django.setup()
 from workflows import engines
 engines.STEPS, engines.LARGEST_STEPS, engines.SIGNALS, engines.LARGEST_SIGNALS = 50, 50, 40, 40
+from workflows.services import jobs
+jobs.SLICE = 60
+import os
 from cdp.engine import run_engines
-run_engines(["workflow_signals", "workflow_runs"], until_idle=True, stop=threading.Event())
+run_engines(os.environ["ENGINES"].split(), until_idle=True, stop=threading.Event())
 """
 POINTS = [
     "workflow_signals_before_write", "workflow_signals_before_commit", "workflow_signals_after_commit", "workflow_block_done",
@@ -42,7 +46,9 @@ POINTS = [
 ]  # fmt: skip
 
 
-def start_worker(crash_at: str = "") -> subprocess.Popen[bytes]:
+def start_worker(
+    crash_at: str = "", engines: str = "workflow_signals workflow_runs"
+) -> subprocess.Popen[bytes]:
     database = connection.settings_dict
     url = (
         f"postgres://{database['USER']}:{database['PASSWORD'] or ''}@{database['HOST']}:{database['PORT'] or 5432}"
@@ -51,6 +57,7 @@ def start_worker(crash_at: str = "") -> subprocess.Popen[bytes]:
     environment = os.environ | {
         "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "cdp.settings", "PYTHONPATH": str(ROOT), "CDP_CRASH_AT": crash_at,
         "CDP_DEBUG": "1",
+        "ENGINES": engines,
     }  # fmt: skip
     return subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
 
@@ -137,3 +144,27 @@ def test_killed_at_random_with_two_workers(flow):
             worker.wait()
     settle()
     check(flow)
+
+
+def test_a_launch_for_many_that_is_killed_launches_everybody_once(flow):
+    now = datetime.now(UTC)
+    settle()
+    event_type("Other")
+    second = workflow(
+        row_of(
+            node("checkpoint", name="x"),
+            start={"kind": "event", "event": {"type": "Other"}, "skip_if_in_progress": True},
+        ),
+        now=now,
+    )
+    done = ContactList.objects.get(name="Done")
+    launch_for_many(second.pk, source="list", source_id=done.pk, actor="test", now=now)
+    for _ in range(3):
+        worker = start_worker("workflow_job_before_commit", "workflow_jobs")
+        assert worker.wait(timeout=120) == -signals.SIGKILL
+    assert start_worker(engines="workflow_jobs workflow_runs").wait(timeout=120) == 0
+    job = WorkflowJob.objects.get()
+    assert (job.state, job.done) == ("done", COUNT)
+    runs = Run.objects.filter(workflow_id=second.pk)
+    assert (runs.count(), runs.values("person_id").distinct().count()) == (COUNT, COUNT)
+    assert set(runs.values_list("state", flat=True)) == {"completed"}

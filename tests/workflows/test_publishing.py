@@ -8,6 +8,7 @@ from tests.workflows.flows import (
     EVENT,
     NOW,
     contact,
+    edge,
     event_type,
     happened,
     jobs,
@@ -135,6 +136,18 @@ def test_launches_on_a_block_that_stays_keep_their_wake_up():
         "n_end",
     ]
     assert not RunStep.objects.filter(node="n_before").exists()
+
+
+def test_a_block_that_became_another_kind_begins_anew():
+    wf = workflow(timer())
+    fill(2)
+    body = row_of(node("condition.now", "n_timer", start="00:00", end="23:59"))
+    body["edges"][1] = edge("n_timer", "n_end", "yes")
+    save(wf, body)
+    publish(wf.pk, actor="ann", now=NOW, running="move")
+    jobs()
+    step()
+    assert set(Run.objects.values_list("state", "has_errors")) == {("completed", False)}
 
 
 def test_paused_launches_stand_still_and_go_on():

@@ -63,7 +63,8 @@ def definition(
     context = {
         "text": draft if text is None else text, "problems": problems, "drawing": drawing, "outline": outline,
         "errors": sum(one.is_error for one in problems), "revision": row.draft_revision, "change": change,
-        "open_count": _open_count(row), "jobs": WorkflowJob.objects.filter(workflow_id=row.pk).order_by("-pk")[:MOST_JOBS],
+        "open_count": history.count_open([row.pk])[row.pk],
+        "jobs": WorkflowJob.objects.filter(workflow_id=row.pk).order_by("-pk")[:MOST_JOBS],
         "targets": [node.id for node in read.nodes] if read is not None else [],
     }  # fmt: skip
     return Page("definition", "workflows/definition.html", context, status if refused else 200)
@@ -74,11 +75,6 @@ def _draft(row: Workflow) -> tuple[Definition | None, list[Problem]]:
         return reading.read(row.draft), []
     except DefinitionRefused as refused:
         return None, refused.problems
-
-
-def _open_count(row: Workflow) -> int:
-    rows = Run.objects.filter(workflow_id=row.pk, state__in=("running", "paused"), is_test=False)
-    return len(rows.values_list("pk", flat=True)[: history.MOST_COUNTED + 1])
 
 
 def launches(request: HttpRequest, row: Workflow) -> Page:
@@ -162,17 +158,11 @@ def versions(request: HttpRequest, row: Workflow) -> Page:
     """Published versions, newest first, with what changed and how many launches are on each."""
     rows = list(row.versions.exclude(number=None).order_by("-number")[: MOST_VERSIONS + 1])
     shown: list[dict[str, Any]] = []
+    running = history.count_versions(row.pk)
     for one, before in zip(rows, [*rows[1:], None], strict=True):
         read = reading.read(one.definition)
         change = differences(reading.read(before.definition) if before is not None else None, read)
-        running = Run.objects.filter(workflow_id=row.pk, version_id=one.pk, state__in=("running", "paused"))
-        shown.append(
-            {
-                "version": one,
-                "change": change,
-                "open": len(running.values_list("pk")[: history.MOST_COUNTED + 1]),
-            }
-        )
+        shown.append({"version": one, "change": change, "open": running.get(one.pk, 0)})
     chosen = next(
         (one["version"] for one in shown if str(one["version"].pk) == request.GET.get("version")), None
     )

@@ -24,9 +24,9 @@ from events.models import EventType
 from workflows.admin import actions, tabs
 from workflows.definition import reading
 from workflows.definition.problems import DefinitionRefused, Problem
-from workflows.models import Run, Workflow, WorkflowStatus
+from workflows.models import Workflow, WorkflowStatus
 from workflows.services.editing import DraftConflict, create_workflow, save_draft
-from workflows.services.history import MOST_COUNTED, count_week
+from workflows.services.history import MOST_COUNTED, count_open, count_week
 
 WEEK = timedelta(days=7)
 
@@ -73,12 +73,12 @@ class WorkflowAdmin(ListAdmin):
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         ids = [row.pk for row in rows]
+        open_counts = count_open(ids)
         week = count_week(ids, since=timezone.now() - WEEK)
         starts = {row.pk: ((row.draft.get("start") or {}).get("event") or {}).get("type", "") for row in rows}
         names = dict(EventType.objects.filter(key__in=set(starts.values())).values_list("key", "name"))
         for row in rows:
-            running = Run.objects.filter(workflow_id=row.pk, state__in=("running", "paused"), is_test=False)
-            row.open_count = len(running.values_list("pk", flat=True)[: MOST_COUNTED + 1])
+            row.open_count = open_counts[row.pk]
             row.week_counts = week[row.pk]
             row.start_name = names.get(starts[row.pk], starts[row.pk])
 

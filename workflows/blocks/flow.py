@@ -59,7 +59,7 @@ class StartBlock(Block[StartParams]):
     def execute(self, params: StartParams, batch: Batch) -> list[Outcome]:
         stopped = exits_at_start(batch) | early_stops(params, batch, batch.visits)
         return [
-            Ends("stopped", stopped[visit.run_id], result=stopped[visit.run_id])
+            Ends("stopped", stopped[visit.run_id], result=f"stopped:{stopped[visit.run_id]}")
             if visit.run_id in stopped
             else NEXT
             for visit in batch.visits

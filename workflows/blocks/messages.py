@@ -189,7 +189,8 @@ def _final(fact: DeliveryFacts, detail: dict[str, Any]) -> Outcome:
 def _held(visit: Visit, batch: Batch) -> Outcome | None:
     """A wait for the allowed hours; None when the message may go now."""
     settings = batch.definition.settings
-    since = datetime.fromisoformat(visit.wait["held_since"]) if visit.wait else batch.now
+    held_since = (visit.wait or {}).get("held_since")
+    since = datetime.fromisoformat(held_since) if held_since else batch.now
     zone = batch.zone(visit)
     due = next_allowed(batch.now, settings.allowed_hours, zone)
     if due <= batch.now:

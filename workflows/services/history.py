@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Sum
 
 from cdp.ui.keyset import KeysetPage, read_page
@@ -20,6 +21,14 @@ PAGE = 50
 MOST_STEPS = 500
 MOST_COUNTED = 1_000
 MOST_STANDING = 10_000
+COUNT_OPEN = """
+SELECT w.id, (
+    SELECT count(*) FROM (
+        SELECT 1 FROM workflows_run r
+        WHERE r.workflow_id = w.id AND r.state IN ('running', 'paused') AND NOT r.is_test LIMIT %s
+    ) capped
+) FROM unnest(%s::bigint[]) AS w (id)
+"""
 TABS = ("running", "completed", "errors", "stopped", "tests")
 
 
@@ -140,6 +149,19 @@ def _standing(version_id: int) -> dict[str, int] | None:
     )
     nodes = list(open_runs.values_list("node", flat=True)[: MOST_STANDING + 1])
     return None if len(nodes) > MOST_STANDING else dict(Counter(nodes))
+
+
+def count_open(workflow_ids: Collection[int]) -> dict[int, int]:
+    """Launches in progress by workflow, each counted no further than `MOST_COUNTED` + 1; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_OPEN, [MOST_COUNTED + 1, list(workflow_ids)])
+        return dict(cursor.fetchall())
+
+
+def count_versions(workflow_id: int) -> dict[int, int]:
+    """Launches in progress by version, of the first `MOST_STANDING`; one query."""
+    open_runs = Run.objects.filter(workflow_id=workflow_id, state__in=("running", "paused"))
+    return dict(Counter(open_runs.values_list("version_id", flat=True)[:MOST_STANDING]))
 
 
 def count_week(workflow_ids: Collection[int], *, since: datetime) -> dict[int, dict[str, int]]:

@@ -152,7 +152,8 @@ def _move(job: WorkflowJob, journal: Journal) -> int:
     with connection.cursor() as cursor:
         cursor.execute(MOVE, {
             "ids": [row[0] for row, _ in going], "nodes": [node for _, node in going],
-            "here": [row[1] == node for row, node in going], "version": version_id, "now": journal.now,
+            "here": [row[1] == node and _is_alike(row[2], version_id, node) for row, node in going],
+            "version": version_id, "now": journal.now,
         })  # fmt: skip
         moved = {row[0] for row in cursor.fetchall()}
     for row, node in going:
@@ -163,6 +164,12 @@ def _move(job: WorkflowJob, journal: Journal) -> int:
     job.done += len(moved)
     job.cursor = rows[-1][0]
     return len(rows)
+
+
+def _is_alike(old_id: int, new_id: int, node: str) -> bool:
+    """Whether a block is of the same kind in both versions, so that its wait still means something."""
+    old = compiled_version(old_id).nodes.get(node)
+    return old is not None and old.block.type == compiled_version(new_id).nodes[node].block.type
 
 
 KINDS: dict[str, Callable[[WorkflowJob, Journal], int]] = {

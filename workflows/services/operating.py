@@ -47,6 +47,8 @@ def deactivate(workflow_id: int, *, running: str = FINISH, actor: str, now: date
         raise ValueError(f"launches can finish, pause or stop, not '{running}'")
     with transaction.atomic():
         row = _locked(workflow_id)
+        if row.status == WorkflowStatus.ARCHIVED:
+            raise NotPossible("the workflow is archived")
         if running == STOP:
             _add_job(row, JobKind.STOP, actor=actor, now=now)
             _set(row, WorkflowStatus.STOPPING, actor=actor, now=now)
