@@ -34,11 +34,6 @@ class Column:
 
     @property
     def text(self) -> TextValue:
-        if self.field is not None and self.type in ("text", "language"):
-            own = f"data -> '{self.field.pk}'"
-            return TextValue(
-                f"segments_text({own})", f"coalesce(segments_scalar({own}), '')", f"({own} #>> '{{}}')"
-            )
         return TextValue(f"segments_fold({self.sql})", f"btrim({self.sql})", self.sql)
 
 
