@@ -156,6 +156,24 @@ class MembershipChange(models.Model):
         return f"{self.person_id} {'in' if self.is_entering else 'out of'} {self.segment_id}"
 
 
+class SegmentDay(models.Model):
+    """How many came and went on a day (UTC); written with the journal, so that lists need not count it."""
+
+    id = models.BigAutoField(primary_key=True)
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="days", db_index=False)
+    day = models.DateField()
+    entered = models.BigIntegerField(default=0)
+    left = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("day of a segment")
+        verbose_name_plural = _("days of segments")
+        constraints = [models.UniqueConstraint(fields=["segment", "day"], name="segments_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} {self.day}"
+
+
 class Dirty(models.Model):
     """Append-only: something a segment may read has changed for a person.
 

@@ -1,15 +1,15 @@
 """What the tabs of a segment show, read in a bounded number of queries."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Sum
 
 from contacts.models import Contact
 from segments.catalogue import Catalogue
 from segments.leaves.base import Leaf
-from segments.models import MembershipChange, Segment
+from segments.models import MembershipChange, Segment, SegmentDay
 from segments.rules import BrokenReference, Condition, DefinitionError, Group, formula, read_definition
 from segments.rules.formula import cards
 from segments.services.chunks import page_of_members
@@ -28,12 +28,11 @@ class CardWords:
 
 
 def moved(segment_ids: list[int], *, now: datetime) -> dict[int, tuple[int, int]]:
-    """(entered, left) of the last seven days by segment; muted changes count too: they did come or go."""
-    rows = MembershipChange.objects.filter(segment_id__in=segment_ids, at__gte=now - timedelta(days=DAYS))
-    counted = rows.values_list("segment_id").annotate(
-        entered=Count("id", filter=Q(is_entering=True)), left=Count("id", filter=Q(is_entering=False))
-    )
-    return {segment_id: (entered, left) for segment_id, entered, left in counted.order_by()}
+    """(entered, left) of the last seven days (UTC) by segment; muted changes count too: they did come or go."""
+    since = now.astimezone(UTC).date() - timedelta(days=DAYS - 1)
+    rows = SegmentDay.objects.filter(segment_id__in=segment_ids, day__gte=since).values_list("segment_id")
+    counted = rows.annotate(came=Sum("entered"), went=Sum("left"))
+    return {segment_id: (came, went) for segment_id, came, went in counted.order_by()}
 
 
 def words_of(body: Any) -> tuple[str, list[CardWords], str]:

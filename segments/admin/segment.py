@@ -104,6 +104,7 @@ class SegmentAdmin(ListAdmin):
             path("<int:segment_id>/contacts/", guard(self.contacts_view), name="segments_segment_contacts"),
             path("<int:segment_id>/history/", guard(self.history_tab), name="segments_segment_changes"),
             path("<int:segment_id>/edit/", guard(self.edit), name="segments_segment_edit"),
+            path("<int:segment_id>/reach/", guard(self.reach), name="segments_segment_reach"),
             path("<int:segment_id>/why/", guard(self.why), name="segments_segment_why"),
             path("<int:segment_id>/do/<slug:action>/", guard(self.act), name="segments_segment_act"),
             path("preview/", guard(self.preview), name="segments_segment_preview"),
@@ -120,14 +121,19 @@ class SegmentAdmin(ListAdmin):
             raise PermissionDenied
         segment = self._segment(request, object_id)
         formula, cards, fault = record.words_of(segment.definition)
-        now = timezone.now()
+        moved = record.moved([segment.pk], now=timezone.now())
         context = {
             "tab": "overview", "formula": formula, "cards": cards, "fault": fault, "uses": uses_of(segment.pk),
-            "moved": record.moved([segment.pk], now=now).get(segment.pk, (0, 0)),
-            "reach": count_reach(stored_members(segment.pk), now=now) if segment.built_at else [],
+            "moved": moved.get(segment.pk, (0, 0)),
             "text": json.dumps(segment.definition, ensure_ascii=False, indent=2),
         }  # fmt: skip
         return self._render(request, segment, "segments/overview.html", context)
+
+    def reach(self, request: HttpRequest, segment_id: int) -> Any:
+        """How many of the members can be sent to; loaded by itself, for it looks at everybody."""
+        segment = self._segment(request, segment_id)
+        context = {"reach": count_reach(stored_members(segment.pk), now=timezone.now())}
+        return render(request, "segments/reach.html", context)
 
     def contacts_view(self, request: HttpRequest, segment_id: int) -> Any:
         """The members, fifty a page, by id."""

@@ -36,6 +36,7 @@ class Rows:
         where: what always holds (SQL with its parameters).
         order: columns that break ties of `at`, e.g. `e.seq`.
         document: SQL of type jsonb that holds all parameters.
+        figures: aggregates of one's own, as (function's name, SQL over a person's rows); pass their names to `Measure.read`.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Rows:
     params: tuple[Any, ...] = ()
     order: str = ""
     document: str = "'{}'::jsonb"
+    figures: tuple[tuple[str, str], ...] = ()
 
     def param(self, name: str) -> str:
         """A parameter by its name; nested ones use dots."""

@@ -26,7 +26,7 @@ FUNCTIONS = (
     "count", "sum", "avg", "min", "max", "first", "last", "distinct", "distinct_days", "first_at", "last_at",
 )  # fmt: skip
 NEED_PARAM = ("sum", "avg", "min", "max", "first", "last", "distinct")
-ZERO_WITHOUT_ROWS = ("count", "sum", "distinct", "distinct_days")
+ZERO_WITHOUT_ROWS = ("count", "sum", "distinct", "distinct_days", "messages")
 TIMES = ("first_at", "last_at")
 NUMBER_OPERATORS = operators.with_negatives(operators.NUMBER)
 TEXT_OPERATORS = operators.with_negatives(operators.TEXT, operators.NUMBER)
@@ -154,6 +154,9 @@ class Measure:
 
     def figure(self, rows: Rows, scope: Scope) -> str:
         """SQL of the aggregate over one person's rows."""
+        own_figures = dict(rows.figures)
+        if self.fn in own_figures:
+            return own_figures[self.fn]
         own = rows.param(self.param) if self.param else ""
         if self.fn in ("sum", "avg", "min", "max"):
             text = f"{self.fn}(segments_number({own}))"

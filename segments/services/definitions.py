@@ -94,7 +94,7 @@ def update_segment(
         Segment.DoesNotExist: no segment has the id.
     """
     with transaction.atomic():
-        segment = Segment.objects.select_for_update().get(pk=segment_id)
+        segment = _hold(segment_id)
         catalogue = Catalogue()
         tree = None if definition is None else read_checked(definition, catalogue, own_id=segment_id)
         segment.name = segment.name if name is None else _checked_name(name)
@@ -103,21 +103,34 @@ def update_segment(
         segment.is_live = segment.is_live if is_live is None else is_live
         segment.updated_at = now
         if tree is not None and definition is not None and dict(definition) != segment.definition:
-            is_same = tree.fingerprint == segment.fingerprint
-            segment.definition, segment.fingerprint = dict(definition), tree.fingerprint
-            segment.version += 1
-            was_broken = segment.state == SegmentState.BROKEN
-            if was_broken:
-                segment.state, segment.reason = SegmentState.ACTIVE, ""
-            _save_named(segment)
-            _note_version(segment, tree, catalogue, actor=actor, now=now)
-            if not is_same or was_broken:
-                request_build(segment_id, reason=ChangeReason.DEFINITION, now=now, is_muted=True)
+            _save_definition(segment, definition, tree, catalogue, actor=actor, now=now)
         else:
             _save_named(segment)
             if wakes:
                 request_build(segment_id, reason=ChangeReason.REBUILD, now=now)
     return segment
+
+
+def _save_definition(
+    segment: Segment,
+    body: Mapping[str, Any],
+    tree: Definition,
+    catalogue: Catalogue,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Keep another definition as a new version; one that means something else is built."""
+    is_same = tree.fingerprint == segment.fingerprint
+    was_broken = segment.state == SegmentState.BROKEN
+    segment.definition, segment.fingerprint = dict(body), tree.fingerprint
+    segment.version += 1
+    if was_broken:
+        segment.state, segment.reason = SegmentState.ACTIVE, ""
+    _save_named(segment)
+    _note_version(segment, tree, catalogue, actor=actor, now=now)
+    if not is_same or was_broken:
+        request_build(segment.pk, reason=ChangeReason.DEFINITION, now=now, is_muted=True)
 
 
 def restore_version(segment_id: int, number: int, *, actor: str, now: datetime) -> Segment:
@@ -138,7 +151,7 @@ def archive_segment(segment_id: int, *, now: datetime) -> None:
         SegmentRefused: it is in use.
     """
     with transaction.atomic():
-        segment = Segment.objects.select_for_update().get(pk=segment_id)
+        segment = _hold(segment_id)
         _refuse_used(segment)
         segment.state, segment.reason, segment.updated_at = SegmentState.ARCHIVED, "", now
         segment.save(update_fields=["state", "reason", "updated_at"])
@@ -148,7 +161,7 @@ def archive_segment(segment_id: int, *, now: datetime) -> None:
 def unarchive_segment(segment_id: int, *, now: datetime) -> None:
     """Take a segment out of the archive and build it; its members of now enter silently."""
     with transaction.atomic():
-        segment = Segment.objects.select_for_update().get(pk=segment_id)
+        segment = _hold(segment_id)
         segment.state, segment.updated_at = SegmentState.ACTIVE, now
         segment.save(update_fields=["state", "updated_at"])
         request_build(segment_id, reason=ChangeReason.DEFINITION, now=now, is_muted=True)
@@ -161,9 +174,8 @@ def delete_segment(segment_id: int) -> None:
         SegmentRefused: it is in use; `uses` says where.
     """
     with transaction.atomic():
-        segment = Segment.objects.select_for_update().get(pk=segment_id)
+        segment = _hold(segment_id)
         _refuse_used(segment)
-        Lane.objects.select_for_update().filter(pk=segment_id).first()
         Dirty.objects.filter(source=f"only.{segment_id}").delete()
         Meanwhile.objects.filter(segment_id=segment_id).delete()
         segment.delete()
@@ -217,6 +229,16 @@ def mend_segment(segment_id: int, *, now: datetime) -> None:
             state=SegmentState.ACTIVE, reason="", updated_at=now
         ):
             request_build(segment_id, reason=ChangeReason.DEFINITION, now=now, is_muted=True)
+
+
+def _hold(segment_id: int) -> Segment:
+    """Lock a segment for changing: its lane first, as all who write its members do, so that none waits for the other.
+
+    Raises:
+        Segment.DoesNotExist: no segment has the id.
+    """
+    Lane.objects.select_for_update().filter(pk=segment_id).first()
+    return Segment.objects.select_for_update().get(pk=segment_id)
 
 
 def _checked_name(name: str) -> str:

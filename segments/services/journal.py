@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -21,6 +21,14 @@ INSERT INTO segments_dirty (source, person_id, is_muted, reason, at)
 SELECT 'segment.' || j.segment_id, j.person_id, j.is_muted, j.reason, %s
 FROM segments_membershipchange j
 WHERE j.pass_id = %s AND EXISTS (SELECT 1 FROM segments_segmentsource s WHERE s.source = 'segment.' || j.segment_id)
+"""
+# Whoever writes holds the segments' lanes, so nobody else has their rows of the day.
+COUNT_DAY = """
+INSERT INTO segments_segmentday (segment_id, day, entered, "left")
+SELECT segment_id, %s, count(*) FILTER (WHERE is_entering), count(*) FILTER (WHERE NOT is_entering)
+FROM segments_membershipchange WHERE pass_id = %s GROUP BY segment_id
+ON CONFLICT (segment_id, day) DO UPDATE
+SET entered = segments_segmentday.entered + excluded.entered, "left" = segments_segmentday."left" + excluded."left"
 """
 RESIZE = """
 UPDATE segments_segment s SET changed_at = %s, size =
@@ -53,6 +61,7 @@ def note_changes(changes: Sequence[Change], *, now: datetime) -> int:
         ]  # fmt: skip
         cursor.execute(NOTE, [pass_id, now, *columns])
         cursor.execute(CASCADE, [now, pass_id])
+        cursor.execute(COUNT_DAY, [now.astimezone(UTC).date(), pass_id])
     segment_ids = sorted({change.segment_id for change in changes})
     membership_changed.send(
         MembershipChanged(pass_id=pass_id, segment_ids=segment_ids, count=len(changes), now=now)

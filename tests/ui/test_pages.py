@@ -14,6 +14,7 @@ PAGES = {
     "contacts/contact/": "view_contact",
     "contacts/contact/?q=olena": "view_contact",
     "events/eventtype/": "view_eventtype",
+    "segments/segment/": "view_segment",
     "cdp/account/1/change/": "view_account",
     "partners/apikey/": "view_apikey",
     "cdp/enginestate/": "view_enginestate",
