@@ -6,6 +6,7 @@
 - `segments`: conditions evaluated against DuckDB over the same rows, a difference written, live membership
 - `send`: campaign mail rendered and handed over, against a loop of prepared bytes
 - `store`: a full inbox moved into the store, against COPY into the same table
+- `workflow_steps`: due launches moved on, against one UPDATE with its journal
 - `sustained`: batches accepted, the whole way from HTTP into the store, and how soon an event is visible
 """
 

@@ -10,6 +10,8 @@ CALENDAR = {
     "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
     "forget old bulk requests": ("contacts.forget_sessions", crontab(hour="2", minute="40")),
     "forget merges": ("contacts.forget_merges", crontab(hour="2", minute="50")),
+    "keep partitions of launch steps": ("workflows.keep_steps", crontab(hour="2", minute="15")),
+    "forget old launches": ("workflows.forget_old", crontab(minute="35")),
     "end blocks of addresses": ("contacts.end_blocks", crontab(hour="0", minute="25")),
     "assume silent messages delivered": ("messaging.assume_delivered", crontab(minute="35")),
     "forget notices of bounces": ("messaging.forget_notices", crontab(minute="40")),

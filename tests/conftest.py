@@ -59,7 +59,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             service.stop()
 
 
-SEEDS = (("cdp", "0002_seed_account"), ("contacts", "0002_seed_fields"), ("events", "0003_seed_registry"))
+SEEDS = (
+    ("cdp", "0002_seed_account"),
+    ("contacts", "0002_seed_fields"),
+    ("events", "0003_seed_registry"),
+    ("workflows", "0003_seed_lane"),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -5,3 +5,28 @@ from django.utils.translation import gettext_lazy as _
 class WorkflowsConfig(AppConfig):
     name = "workflows"
     verbose_name = _("Automation")
+
+    def ready(self) -> None:
+        import workflows.blocks  # noqa: F401 - registers the blocks
+        from cdp import hooks
+        from contacts import persons, timeline
+        from workflows import engines, handlers, screens
+        from workflows.timeline import LaunchSource
+
+        # Launches before steps: erasing waits for a batch under way, and then finds the steps that it wrote.
+        persons.register(
+            persons.PersonTable("workflows_run"),
+            persons.PersonTable("workflows_runstep"),
+            persons.PersonTable("workflows_start", "person_id", "union", ("workflow_id", "digest")),
+            persons.PersonTable("workflows_startrefusal"),
+            persons.PersonTable("workflows_signal"),
+            persons.PersonTable("workflows_deadsignal"),
+        )
+        hooks.events_processed.connect(handlers.keep_events)
+        hooks.membership_changed.connect(handlers.keep_membership)
+        hooks.contacts_changed.connect(handlers.keep_contacts)
+        hooks.persons_moved.connect(handlers.keep_moves)
+        hooks.message_activity.connect(handlers.keep_activity)
+        timeline.register(LaunchSource())
+        screens.register_all()
+        engines.register_all()

@@ -1,5 +1,6 @@
 """The contact list, the card with its tabs, and what a colleague does to a contact."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from contacts.models import Address, Contact, ContactState, MergeRecord
 from contacts.persons import pending_sources
 from contacts.querysets import ContactQuerySet
 from contacts.services.manual import ManualRefused, create_contact, edit_contact
+from contacts.tabs import tabs_for
 
 SEE_PERSONAL = "contacts.view_personal_data"
 PERIODS = {"1": 1, "7": 7, "30": 30, "365": 365, "all": 0}
@@ -235,12 +237,27 @@ class ContactAdmin(ListAdmin):
         frame = self.admin_site.each_context(request) | {
             "title": extras.name, "opts": self.opts, "contact": contact, "name": extras.name, "may_see": may_see,
             "initials": columns.initials_of(contact),
+            "more_tabs": tabs_for(user, contact.pk),
             "may_change": self.has_change_permission(request), "may_delete": user.has_perm("contacts.delete_contact"),
             "may_merge": user.has_perm(identity.MERGE),
             "may_erase": user.has_perm("contacts.delete_contact") and may_see,
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, template, frame | context)
+
+    def render_tab(
+        self,
+        request: HttpRequest,
+        contact_id: int,
+        tab: str,
+        template: str,
+        read: Callable[[Contact], dict[str, Any]],
+    ) -> HttpResponse:
+        """A tab of the card that another app adds (`contacts.tabs`); `read` gives what its template needs."""
+        contact = self._contact(request, contact_id)
+        if contact.state in (ContactState.MERGED, ContactState.ERASED):
+            return self._gone(request, contact)
+        return self._render(request, contact, template, {"tab": tab} | read(contact))
 
     # Making and editing
 

@@ -71,7 +71,7 @@ class Leaf:
         raise NotImplementedError
 
     def members(self, evaluation: "Pass") -> BitMap64:
-        """The persons of the universe this holds for."""
+        """The persons this holds for; people outside the universe may be among them and do not matter."""
         return evaluation.run(self.query(evaluation.scope))
 
     def edges(self, scope: Scope, since: datetime, until: datetime) -> Sequence[Query]:  # noqa: ARG002

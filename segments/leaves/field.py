@@ -34,11 +34,6 @@ class Column:
 
     @property
     def text(self) -> TextValue:
-        if self.field is not None and self.type in ("text", "language"):
-            own = f"data -> '{self.field.pk}'"
-            return TextValue(
-                f"segments_text({own})", f"coalesce(segments_scalar({own}), '')", f"({own} #>> '{{}}')"
-            )
         return TextValue(f"segments_fold({self.sql})", f"btrim({self.sql})", self.sql)
 
 
@@ -188,9 +183,9 @@ def _either_only(before: Query, after: Query) -> Query:
 
 
 def _text(leaf: FieldLeaf, column: Column, cmp: str, scope: Scope) -> Sql:
-    return operators.text_sql(
-        column.text, cmp, _literal(leaf, column, scope), exact=leaf.is_exact or leaf.field in EXACT_FIELDS
-    )
+    is_option = column.field is not None and column.field.type == FieldType.SELECT and cmp in ("eq", "in")
+    is_exact = leaf.is_exact or leaf.field in EXACT_FIELDS or is_option  # options are kept as declared
+    return operators.text_sql(column.text, cmp, _literal(leaf, column, scope), exact=is_exact)
 
 
 def _literal(leaf: FieldLeaf, column: Column, scope: Scope) -> Any:

@@ -19,6 +19,7 @@ from segments.services import packing
 from segments.services.chunks import stored_members
 
 UNIVERSE = "SELECT id AS person_id FROM contacts_contact WHERE state = 'active' AND NOT is_restricted"
+FEW = 20_000  # persons looked up one by one rather than by reading everybody
 TOGETHER = 40  # leaves asked in one statement
 DEEPEST_REFERENCE = 5
 
@@ -74,10 +75,18 @@ class Pass:
         found = self.node(definition.include)
         if definition.exclude is not None and found:
             found = found - self.node(definition.exclude)
-        return found & self.universe
+        return self.within(found)
+
+    def within(self, found: BitMap64) -> BitMap64:
+        """The persons of the universe among these; few are looked up, so that a selective answer needs no universe."""
+        if self._universe is not None or len(found) > FEW:
+            return found & self.universe
+        if not found:
+            return found
+        return found & self._fetch(Query(f"{UNIVERSE} AND id = ANY(%s)", (list(found),)))
 
     def node(self, node: Group | Condition) -> BitMap64:
-        """The members of a node within the universe."""
+        """The members of a node; within the universe once `within` has looked at them."""
         if isinstance(node, Condition):
             found = self.leaf(node)
         else:
@@ -91,7 +100,7 @@ class Pass:
         """The members of a condition without its `not`; asked once a pass."""
         found = self._leaves.get(condition.form)
         if found is None:
-            found = self._leaves[condition.form] = condition.leaf.members(self) & self.universe
+            found = self._leaves[condition.form] = condition.leaf.members(self)
         return found
 
     def run(self, query: Query) -> BitMap64:

@@ -85,6 +85,13 @@ LEAVES = st.one_of(
     st.builds(lambda cmp: condition("category", cmp=cmp, value=["promo"]), st.sampled_from(["subscribed", "opted_out", "no_choice"])),
     st.builds(lambda low: condition("random", salt="s", **{"from": low, "to": low + 3000}), st.integers(0, 5000)),
 )  # fmt: skip
+
+
+def levels(node: dict) -> int:
+    """Levels of groups; wrapped by the laws below, they stay within the limit."""
+    return 1 + max(map(levels, node["items"])) if "op" in node else 0
+
+
 NODES = st.recursive(
     st.builds(lambda leaf, no: leaf | {"not": no}, LEAVES, st.booleans()),
     lambda inner: st.builds(
@@ -92,14 +99,13 @@ NODES = st.recursive(
         st.sampled_from(["and", "or"]), st.lists(inner, min_size=1, max_size=3), st.booleans(),
     ),
     max_leaves=6,
-)  # fmt: skip
+).filter(lambda node: levels(node) <= 2)  # fmt: skip
 PEOPLE = st.lists(
     st.tuples(NAMES, st.sampled_from([None, 0, 100, 150]), st.sampled_from([None, "1999-06-14", "2000-02-29"]),
               st.sampled_from([None, "Asia/Tokyo", "America/New_York"])), min_size=1, max_size=4,
 )  # fmt: skip
-HAPPENED = st.lists(
-    st.tuples(st.integers(0, 13), EVENTS, st.integers(0, 80 * 24), AMOUNTS, NAMES), max_size=12
-)
+HOURS = st.one_of(st.integers(0, 80), st.integers(100, 180), st.integers(0, 80 * 24))
+HAPPENED = st.lists(st.tuples(st.integers(0, 13), EVENTS, HOURS, AMOUNTS, NAMES), min_size=3, max_size=12)
 
 
 class RollBackError(Exception):

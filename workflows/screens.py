@@ -1,0 +1,74 @@
+"""What this app puts into the admin's frame: navigation, states, the home page, the tab of the contact card."""
+
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from cdp.ui.home import Problem, Step, register_home
+from cdp.ui.navigation import Entry, register_entry
+from cdp.ui.status import Status, register_status
+from contacts.tabs import Tab, register_tab
+from workflows.models import DeadSignal, JobState, Workflow, WorkflowJob, WorkflowStatus
+
+MOST_COUNTED = 1_000
+
+
+def register_all() -> None:
+    see = "workflows.view_workflow"
+    workflows = "admin:workflows_workflow_changelist"
+    register_entry(Entry("automation", gettext_lazy("Workflows"), "account_tree", workflows, see, 10))
+    register_status("workflow", {
+        "not_active": Status("grey", gettext_lazy("Not active")), "active": Status("green", gettext_lazy("Active")),
+        "paused": Status("orange", gettext_lazy("Paused")), "stopping": Status("orange", gettext_lazy("Stopping")),
+        "archived": Status("grey", gettext_lazy("Archived")),
+    })  # fmt: skip
+    register_status("launch", {
+        "running": Status("blue", gettext_lazy("In progress")), "waiting": Status("blue", gettext_lazy("Waiting")),
+        "paused": Status("orange", gettext_lazy("Paused")), "completed": Status("green", gettext_lazy("Completed")),
+        "stopped": Status("grey", gettext_lazy("Stopped")), "failed": Status("red", gettext_lazy("Failed")),
+    })  # fmt: skip
+    register_status("step", {
+        "ok": Status("green", pgettext_lazy("of a block", "Done")), "waiting": Status("blue", gettext_lazy("Waiting")),
+        "skipped": Status("grey", gettext_lazy("Skipped")), "failed": Status("red", gettext_lazy("Failed")),
+        "unknown": Status("orange", gettext_lazy("Unknown outcome")), "stopped": Status("grey", gettext_lazy("Stopped")),
+        "moved": Status("grey", gettext_lazy("Moved")),
+    })  # fmt: skip
+    register_status("job", {
+        "waiting": Status("blue", gettext_lazy("Queued")), "running": Status("blue", gettext_lazy("Running")),
+        "done": Status("green", gettext_lazy("Finished")), "failed": Status("red", gettext_lazy("Failed")),
+    })  # fmt: skip
+    register_home("problems", problems, permission=see)
+    register_home("steps", steps, permission=see, order=60)
+    register_tab(Tab("workflows", gettext_lazy("Workflows"), "admin:workflows_workflow_contact", see, 30))
+
+
+def problems(now: datetime) -> list[Problem]:  # noqa: ARG001
+    """Signals that failed, and jobs that did."""
+    found = []
+    dead = len(DeadSignal.objects.values_list("pk", flat=True)[:MOST_COUNTED])
+    address = reverse("admin:workflows_workflow_changelist")
+    if dead:
+        text = ngettext("%(count)s workflow signal failed", "%(count)s workflow signals failed", dead) % {
+            "count": dead
+        }
+        found.append(Problem("red", text, reverse("admin:workflows_deadsignal_changelist"), _("Look at it")))
+    failed = WorkflowJob.objects.filter(state=JobState.FAILED).order_by("-pk").first()
+    if failed is not None:
+        text = _("A job of a workflow failed: %(error)s") % {"error": failed.error[:120]}
+        target = reverse("admin:workflows_workflow_change", args=[failed.workflow_id])
+        known = Workflow.objects.filter(pk=failed.workflow_id).exists()
+        found.append(Problem("red", text, target if known else address, _("Open workflow")))
+    return found
+
+
+def steps(now: datetime) -> list[Step]:  # noqa: ARG001
+    active = Workflow.objects.filter(status=WorkflowStatus.ACTIVE).exists()
+    return [Step(_("Activate a workflow"), active, reverse("admin:workflows_workflow_changelist"))]
+
+
+def pill_of(run: Any, *, now: datetime) -> str:
+    """The state of a launch as people say it: one that rests is waiting."""
+    return "waiting" if run.state == "running" and run.wake_at > now else str(run.state)
