@@ -27,7 +27,9 @@ class ContactSource:
     most = 500
 
     def rows(self, query: Query) -> list[Entry]:
-        found = [entry for entry in self._all(query.person_id) if self._fits(entry, query)]
+        if "contact_history" not in query.kept:
+            query.kept["contact_history"] = self._all(query)
+        found = [entry for entry in query.kept["contact_history"] if self._fits(entry, query)]
         found.sort(key=lambda entry: (entry.at, entry.key), reverse=True)
         return found[: query.limit]
 
@@ -41,8 +43,9 @@ class ContactSource:
             return False
         return query.words.lower() in f"{entry.title} {entry.summary}".lower()
 
-    def _all(self, person_id: int) -> list[Entry]:
-        contact = Contact.objects.filter(pk=person_id).first()
+    def _all(self, query: Query) -> list[Entry]:
+        person_id = query.person_id
+        contact = query.kept.get("contact") or Contact.objects.filter(pk=person_id).first()
         entries = [self._identifier(row) for row in self._changes(person_id)]
         entries += [self._choice(row) for row in self._choices(person_id)]
         entries += [self._address(row) for row in self._addresses(person_id)]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from cdp.sql import count_each
+
 PAGE = 50
 MOST_COUNTED = 999
 
@@ -40,6 +42,9 @@ class Query:
     limit: int
     words: str = ""
     also: tuple[int, ...] = ()  # ids whose rows are still on their way to the person
+    kept: dict[str, Any] = field(
+        default_factory=dict, compare=False
+    )  # what sources read once for rows and counts
 
     @property
     def person_ids(self) -> list[int]:
@@ -56,8 +61,8 @@ class Source(Protocol):
     def rows(self, query: Query) -> list[Entry]:
         """The newest rows of the query, ordered by (at, key) descending."""
 
-    def count(self, query: Query) -> int:
-        """How many there are, at most `MOST_COUNTED + 1`."""
+    def count(self, query: Query) -> Any:
+        """How many there are, at most `query.limit`; or the query that has so many rows, to be counted with the others."""
 
 
 registry: dict[str, Source] = {}
@@ -90,10 +95,12 @@ def page(query: Query, names: Sequence[str]) -> tuple[list[Entry], str]:
     return found, found[-1].cursor if more else ""
 
 
-def counts(person_id: int, since: datetime | None, also: tuple[int, ...] = ()) -> dict[str, int]:
-    """How many rows each source has, counted no further than `MOST_COUNTED + 1`."""
-    query = Query(person_id, since, None, MOST_COUNTED + 1, also=also)
-    return {
+def counts(query: Query) -> dict[str, int]:
+    """How many rows each source has in the period, counted no further than `MOST_COUNTED + 1`; one statement for all."""
+    query = replace(query, before=None, words="", limit=MOST_COUNTED + 1)
+    found = {
         name: source.count(replace(query, since=None) if source.ignores_period else query)
         for name, source in registry.items()
     }
+    asked = [name for name, value in found.items() if not isinstance(value, int)]
+    return found | dict(zip(asked, count_each([found[name] for name in asked]), strict=True))

@@ -39,28 +39,34 @@ def register_all() -> None:
         "validation",
         {"off": Status("grey", gettext_lazy("Off")), "strict": Status("green", gettext_lazy("Checked"))},
     )
-    register_home("problems", problems, permission=see)
+    register_home(
+        "problems",
+        set_aside,
+        permission=see,
+        only_if=lambda _now: QuarantinedEvent.objects.filter(replayed_at=None),
+    )
+    register_home("problems", late, permission=see)
     register_home("tiles", tiles, permission=see, order=10)
     register_home("steps", steps, permission=see, order=20)
 
 
-def problems(now: datetime) -> list[Problem]:
-    """Events set aside, and events that wait longer than they should."""
-    found = []
+def set_aside(now: datetime) -> list[Problem]:  # noqa: ARG001
+    """Events set aside."""
     aside = len(QuarantinedEvent.objects.filter(replayed_at=None).values_list("pk", flat=True)[:1_000])
-    if aside:
-        text = ngettext("%(count)s event was set aside", "%(count)s events were set aside", aside) % {
-            "count": aside
-        }
-        found.append(
-            Problem("red", text, reverse("admin:events_quarantinedevent_changelist"), _("Look at it"))
-        )
+    text = ngettext("%(count)s event was set aside", "%(count)s events were set aside", aside) % {
+        "count": aside
+    }
+    return [Problem("red", text, reverse("admin:events_quarantinedevent_changelist"), _("Look at it"))]
+
+
+def late(now: datetime) -> list[Problem]:
+    """Events that wait longer than they should."""
     oldest = InboxEvent.objects.order_by("pk").values_list("received_at", flat=True).first()
-    if oldest is not None and now - oldest > LATE:
-        seconds = int((now - oldest).total_seconds())
-        text = _("Events wait to be processed since %(seconds)s s") % {"seconds": number(seconds)}
-        found.append(Problem("orange", text, reverse("admin:cdp_enginestate_changelist"), _("Open health")))
-    return found
+    if oldest is None or now - oldest <= LATE:
+        return []
+    seconds = int((now - oldest).total_seconds())
+    text = _("Events wait to be processed since %(seconds)s s") % {"seconds": number(seconds)}
+    return [Problem("orange", text, reverse("admin:cdp_enginestate_changelist"), _("Open health"))]
 
 
 def tiles(now: datetime) -> list[Tile]:
@@ -74,6 +80,6 @@ def tiles(now: datetime) -> list[Tile]:
 
 def steps(now: datetime) -> list[Step]:  # noqa: ARG001
     return [
-        Step(_("Send an event from your site or application"), TypeHour.objects.filter(accepted__gt=0).exists(),
+        Step(_("Send an event from your site or application"), TypeHour.objects.filter(accepted__gt=0),
              reverse("admin:events_eventtype_changelist"))
     ]  # fmt: skip

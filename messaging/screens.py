@@ -1,6 +1,7 @@
 """What this app puts into the admin's frame: navigation, states, the home page."""
 
 from datetime import datetime
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -28,7 +29,8 @@ def register_all() -> None:
     ):  # fmt: skip
         register_entry(Entry(group, title, icon, url, permission, order))
     _statuses()
-    register_home("problems", problems, permission="messaging.view_connection")
+    register_home("problems", away, permission="messaging.view_connection", only_if=_resting)
+    register_home("problems", stopped, permission="messaging.view_campaign", only_if=_stopped)
     register_home("steps", steps, permission="messaging.view_message", order=30)
 
 
@@ -70,26 +72,36 @@ def _statuses() -> None:
     })  # fmt: skip
 
 
-def problems(now: datetime) -> list[Problem]:
-    """Connections whose provider is away, and campaigns that stopped by themselves."""
+def _resting(now: datetime) -> Any:
+    return Connection.objects.filter(failures__gte=3, backs_off_until__gt=now)
+
+
+def _stopped(now: datetime) -> Any:  # noqa: ARG001
+    return Campaign.objects.filter(state="paused", reason__in=("errors", "complaints", "rendering", "late"))
+
+
+def away(now: datetime) -> list[Problem]:
+    """Connections whose provider is away."""
     link = reverse("admin:messaging_connection_changelist")
-    found = [
+    return [
         Problem("orange", _("%(name)s is away: %(words)s") % {"name": row.name, "words": row.last_error[:120]}, link,
                 _("Open connections"))
-        for row in Connection.objects.filter(failures__gte=3, backs_off_until__gt=now)[:5]
+        for row in _resting(now).order_by("pk")[:5]
     ]  # fmt: skip
-    paused = Campaign.objects.filter(state="paused", reason__in=("errors", "complaints", "rendering", "late"))
-    found += [
+
+
+def stopped(now: datetime) -> list[Problem]:
+    """Campaigns that stopped by themselves."""
+    return [
         Problem("red", _("The campaign %(name)s stopped by itself") % {"name": row.name},
                 reverse("admin:messaging_campaign_change", args=[row.pk]), _("Look at it"))
-        for row in paused.order_by("-pk")[:5]
+        for row in _stopped(now).order_by("-pk")[:5]
     ]  # fmt: skip
-    return found
 
 
 def steps(now: datetime) -> list[Step]:  # noqa: ARG001
-    is_connected = Connection.objects.exclude(kind=ConnectionKind.FILE).exists()
+    is_connected = Connection.objects.exclude(kind=ConnectionKind.FILE)
     return [
         Step(_("Connect a mail server"), is_connected, reverse("admin:messaging_connection_changelist")),
-        Step(_("Write a message"), Message.objects.exists(), reverse("admin:messaging_message_add")),
+        Step(_("Write a message"), Message.objects.all(), reverse("admin:messaging_message_add")),
     ]

@@ -48,8 +48,8 @@ class MessageSource:
             found.setdefault(delivery_id, []).append(url)
         return found
 
-    def count(self, query: Query) -> int:
-        return len(self._query(query).values_list("planned_at", flat=True)[: query.limit])
+    def count(self, query: Query) -> Any:
+        return self._query(query)[: query.limit]
 
     def _query(self, query: Query) -> Any:
         rows = Delivery.objects.filter(contact_id=query.person_id, is_test=False)

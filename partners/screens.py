@@ -26,4 +26,4 @@ def register_all() -> None:
 
 
 def steps(now: datetime) -> list[Step]:  # noqa: ARG001
-    return [Step(_("Make an API key"), ApiKey.objects.exists(), reverse("admin:partners_apikey_changelist"))]
+    return [Step(_("Make an API key"), ApiKey.objects.all(), reverse("admin:partners_apikey_changelist"))]

@@ -1,6 +1,7 @@
 """What this app puts into the admin's frame: navigation, states, the home page."""
 
 from datetime import datetime
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -33,16 +34,18 @@ def register_all() -> None:
             "archived": Status("grey", gettext_lazy("Archived")),
         },
     )
-    register_home("problems", problems, permission=SEE)
+    register_home("problems", problems, permission=SEE, only_if=_broken)
     title, empty = gettext_lazy("Dynamic segments"), gettext_lazy("In none now.")
     register_section(Section("segments", title, SEE, segments_of, empty))
 
 
-def problems(now: datetime) -> list[Problem]:  # noqa: ARG001
+def _broken(now: datetime) -> Any:  # noqa: ARG001
+    return Segment.objects.filter(state=SegmentState.BROKEN)
+
+
+def problems(now: datetime) -> list[Problem]:
     """Segments that name something that is gone."""
-    count = len(Segment.objects.filter(state=SegmentState.BROKEN).values_list("pk", flat=True)[:1_000])
-    if not count:
-        return []
+    count = len(_broken(now).values_list("pk", flat=True)[:1_000])
     text = ngettext("%(count)s segment is broken", "%(count)s segments are broken", count) % {"count": count}
     address = reverse("admin:segments_segment_changelist")
     return [Problem("orange", text, f"{address}?view=broken", _("Mend it"))]

@@ -16,6 +16,9 @@ from workflows.models import DeadSignal, JobState, Workflow, WorkflowJob, Workfl
 MOST_COUNTED = 1_000
 
 
+FAILED_JOBS = WorkflowJob.objects.filter(state=JobState.FAILED)
+
+
 def register_all() -> None:
     see = "workflows.view_workflow"
     workflows = "admin:workflows_workflow_changelist"
@@ -40,32 +43,35 @@ def register_all() -> None:
         "waiting": Status("blue", gettext_lazy("Queued")), "running": Status("blue", gettext_lazy("Running")),
         "done": Status("green", gettext_lazy("Finished")), "failed": Status("red", gettext_lazy("Failed")),
     })  # fmt: skip
-    register_home("problems", problems, permission=see)
+    register_home("problems", dead_signals, permission=see, only_if=lambda _now: DeadSignal.objects.all())
+    register_home("problems", failed_jobs, permission=see, only_if=lambda _now: FAILED_JOBS.all())
     register_home("steps", steps, permission=see, order=60)
     register_tab(Tab("workflows", gettext_lazy("Workflows"), "admin:workflows_workflow_contact", see, 30))
 
 
-def problems(now: datetime) -> list[Problem]:  # noqa: ARG001
-    """Signals that failed, and jobs that did."""
-    found = []
+def dead_signals(now: datetime) -> list[Problem]:  # noqa: ARG001
+    """Signals that failed."""
     dead = len(DeadSignal.objects.values_list("pk", flat=True)[:MOST_COUNTED])
-    address = reverse("admin:workflows_workflow_changelist")
-    if dead:
-        text = ngettext("%(count)s workflow signal failed", "%(count)s workflow signals failed", dead) % {
-            "count": dead
-        }
-        found.append(Problem("red", text, reverse("admin:workflows_deadsignal_changelist"), _("Look at it")))
-    failed = WorkflowJob.objects.filter(state=JobState.FAILED).order_by("-pk").first()
-    if failed is not None:
-        text = _("A job of a workflow failed: %(error)s") % {"error": failed.error[:120]}
-        target = reverse("admin:workflows_workflow_change", args=[failed.workflow_id])
-        known = Workflow.objects.filter(pk=failed.workflow_id).exists()
-        found.append(Problem("red", text, target if known else address, _("Open workflow")))
-    return found
+    text = ngettext("%(count)s workflow signal failed", "%(count)s workflow signals failed", dead) % {
+        "count": dead
+    }
+    return [Problem("red", text, reverse("admin:workflows_deadsignal_changelist"), _("Look at it"))]
+
+
+def failed_jobs(now: datetime) -> list[Problem]:  # noqa: ARG001
+    """The newest job that failed."""
+    failed = FAILED_JOBS.order_by("-pk").first()
+    if failed is None:
+        return []
+    text = _("A job of a workflow failed: %(error)s") % {"error": failed.error[:120]}
+    known = Workflow.objects.filter(pk=failed.workflow_id).exists()
+    page = "admin:workflows_workflow_change" if known else "admin:workflows_workflow_changelist"
+    link = reverse(page, args=[failed.workflow_id] if known else [])
+    return [Problem("red", text, link, _("Open workflow"))]
 
 
 def steps(now: datetime) -> list[Step]:  # noqa: ARG001
-    active = Workflow.objects.filter(status=WorkflowStatus.ACTIVE).exists()
+    active = Workflow.objects.filter(status=WorkflowStatus.ACTIVE)
     return [Step(_("Activate a workflow"), active, reverse("admin:workflows_workflow_changelist"))]
 
 

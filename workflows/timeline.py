@@ -30,8 +30,8 @@ class LaunchSource:
             for run in found
         ]  # fmt: skip
 
-    def count(self, query: Query) -> int:
-        return len(self._query(query).values_list("pk", flat=True)[: query.limit])
+    def count(self, query: Query) -> Any:
+        return self._query(query)[: query.limit]
 
     def _query(self, query: Query) -> Any:
         rows = Run.objects.filter(person_id=query.person_id).defer("context", "sent")

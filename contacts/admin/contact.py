@@ -168,9 +168,9 @@ class ContactAdmin(ListAdmin):
         before = timeline.read_cursor(request.GET.get("before", ""))
         words = request.GET.get("q", "").strip().replace("\0", "")[:100]
         also = tuple(pending_sources([contact.pk]).get(contact.pk, ()))
-        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words, also)
+        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words, also, {"contact": contact})
         entries, more = timeline.page(query, names)
-        counts = timeline.counts(contact.pk, since, also)
+        counts = timeline.counts(query)
         kinds = [{"name": "", "label": _("All"), "count": sum(counts.values())}]
         kinds += [{"name": n, "label": s.label, "count": counts[n]} for n, s in timeline.registry.items()]
         context = {

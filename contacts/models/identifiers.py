@@ -183,6 +183,7 @@ class SuppressedAddress(models.Model):
     previous_status = models.CharField(max_length=12, choices=AddressStatus.choices, default="", blank=True)
     status_at = models.DateTimeField()
     blocked_until = models.DateTimeField(null=True)
+    is_blacklisted = models.BooleanField(db_default=False)
     erased_at = models.DateTimeField()
 
     class Meta:

@@ -16,22 +16,27 @@ SALT = "SELECT salt FROM contacts_suppressionsalt WHERE id = 1"
 MAKE_SALT = "INSERT INTO contacts_suppressionsalt (id, salt) VALUES (1, %s) ON CONFLICT (id) DO NOTHING"
 DIGEST = "sha256(s.salt || convert_to(a.kind || ':' || a.value, 'UTF8'))"
 HASH = f"""
-INSERT INTO contacts_suppressedaddress (digest, status, previous_status, status_at, blocked_until, erased_at)
-SELECT {DIGEST}, a.status, a.previous_status, a.status_at, a.blocked_until, %s
+INSERT INTO contacts_suppressedaddress (digest, status, previous_status, status_at, blocked_until, is_blacklisted, erased_at)
+SELECT {DIGEST}, a.status, a.previous_status, a.status_at, a.blocked_until, a.is_blacklisted, %s
 FROM contacts_address a JOIN unnest(%s::text[], %s::text[]) AS w (kind, value) USING (kind, value),
      contacts_suppressionsalt s
-WHERE a.status = ANY(%s) AND a.kind <> 'key'
+WHERE (a.status = ANY(%s) OR a.is_blacklisted) AND a.kind <> 'key'
 ON CONFLICT (digest) DO UPDATE SET status = excluded.status, previous_status = excluded.previous_status,
-    status_at = excluded.status_at, blocked_until = excluded.blocked_until, erased_at = excluded.erased_at
+    status_at = excluded.status_at, blocked_until = excluded.blocked_until, is_blacklisted = excluded.is_blacklisted,
+    erased_at = excluded.erased_at
 """
 FORGET = """
 DELETE FROM contacts_address a USING unnest(%s::text[], %s::text[]) AS w (kind, value)
 WHERE a.kind = w.kind AND a.value = w.value
 """
+FORGET_HISTORY = """
+DELETE FROM contacts_addresschange h USING unnest(%s::text[], %s::text[]) AS w (kind, value)
+WHERE h.kind = w.kind AND h.value = w.value
+"""
 HAS_ANY = "SELECT EXISTS (SELECT 1 FROM contacts_suppressedaddress)"
 RECALL = f"""
 UPDATE contacts_address a SET status = p.status, previous_status = p.previous_status, status_at = p.status_at,
-    blocked_until = p.blocked_until
+    blocked_until = p.blocked_until, is_blacklisted = p.is_blacklisted
 FROM unnest(%s::text[], %s::text[]) AS w (kind, value), contacts_suppressionsalt s, contacts_suppressedaddress p
 WHERE a.kind = w.kind AND a.value = w.value AND p.digest = {DIGEST}
 RETURNING a.kind, a.value, a.status
@@ -49,6 +54,7 @@ def forget_addresses(cursor: Any, addresses: Sequence[tuple[str, str]], *, now: 
     cursor.execute(HASH, [now, *columns, list(MUST_NOT_SEND)])
     hashed = int(cursor.rowcount)
     cursor.execute(FORGET, columns)
+    cursor.execute(FORGET_HISTORY, columns)
     return hashed
 
 

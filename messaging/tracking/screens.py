@@ -1,6 +1,7 @@
 """What comes back from messages, in the admin's frame: navigation, states, problems on the home page."""
 
 from datetime import datetime
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -24,12 +25,16 @@ def register_all() -> None:
          "messaging.view_inboundnotice", 34),
     ):  # fmt: skip
         register_entry(Entry(group, title, icon, url, permission, order))
-    register_home("problems", problems, permission=SEE_MAILBOXES)
+    register_home("problems", problems, permission=SEE_MAILBOXES, only_if=_failing)
 
 
-def problems(now: datetime) -> list[Problem]:  # noqa: ARG001
+def _failing(now: datetime) -> Any:  # noqa: ARG001
+    return BounceMailbox.objects.filter(is_enabled=True, failures__gte=FAILURES)
+
+
+def problems(now: datetime) -> list[Problem]:
     """Bounce mailboxes that cannot be read."""
-    failing = BounceMailbox.objects.filter(is_enabled=True, failures__gte=FAILURES).order_by("pk")[:5]
+    failing = _failing(now).order_by("pk")[:5]
     return [
         Problem(
             "red", _("The bounce mailbox %(name)s cannot be read: %(error)s") % {"name": row.name, "error": row.last_error},
