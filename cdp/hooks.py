@@ -5,7 +5,7 @@ failing handler aborts the batch, which is retried and shows as the engine's las
 of the data (`HookError`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -154,8 +154,40 @@ class AccountChanged:
     now: datetime
 
 
+class EventsHook(Hook[EventsProcessed]):
+    """A handler may name the event types it cares for; events that nobody cares for are not put into a batch at all."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._types: dict[Callable[[EventsProcessed], None], Callable[[], Collection[int]]] = {}
+
+    def connect(
+        self,
+        handler: Callable[[EventsProcessed], None],
+        types: Callable[[], Collection[int]] | None = None,
+    ) -> Callable[[EventsProcessed], None]:
+        """Add a handler; `types` is asked in the transaction of each batch, and is one cheap query."""
+        super().connect(handler)
+        if types is not None:
+            self._types[handler] = types
+        return handler
+
+    def disconnect(self, handler: Callable[[EventsProcessed], None]) -> None:
+        super().disconnect(handler)
+        self._types.pop(handler, None)
+
+    def wanted_types(self) -> set[int] | None:
+        """Ids of the types that some handler cares for; None means all."""
+        found: set[int] = set()
+        for handler in self._handlers:
+            if handler not in self._types:
+                return None
+            found.update(self._types[handler]())
+        return found
+
+
 contacts_changed: Hook[ContactsChanged] = Hook("contacts_changed")
-events_processed: Hook[EventsProcessed] = Hook("events_processed")
+events_processed = EventsHook("events_processed")
 persons_moved: Hook[PersonsMoved] = Hook("persons_moved")
 persons_erased: Hook[PersonsErased] = Hook("persons_erased")
 membership_changed: Hook[MembershipChanged] = Hook("membership_changed")

@@ -19,6 +19,7 @@ from contacts.normalise import (
 )
 from contacts.services.lists import add_to_list, ensure_lists
 from contacts.services.upsert import ContactInput, Policy, Token, upsert_contacts
+from demo.marketing import make_event_types, make_marketing
 from demo.shop import LISTS, OLDEST_CUSTOMER, Happening, Setting, Shopper, stock
 from events.engines import EventProcessing
 from events.intake.accept import accept_many
@@ -26,6 +27,7 @@ from events.intake.reading import CheckedEvent, RawEvent, check
 from events.models import EventSource, Lane
 from events.services.registry import forget_cache
 from events.services.upkeep import keep_partitions
+from messaging.services.upkeep import keep_partitions as keep_message_partitions
 
 SEED = 1
 CHUNK = 2_000
@@ -39,15 +41,17 @@ class NotEmptyError(Exception):
 
 
 def load_demo(*, now: datetime, people: int = 300, seed: int = SEED) -> dict[str, int]:
-    """Load customers, lists and a year of events. Returns how many of each.
+    """Load customers, lists, two years of events, and what a marketer made of them. Returns how many of each.
 
-    Up to `CHUNK` people everything is one transaction: all or nothing. More people go in one transaction a chunk, so a
-    kill leaves whole chunks. Live events wait for the transaction at hand, a few seconds.
+    Up to `CHUNK` people everything they did is one transaction. More people go in one transaction a chunk, so a kill
+    leaves whole chunks. Segments, messages, workflow and campaign come last. Live events wait for the transaction at
+    hand, a few seconds.
 
     Raises:
         NotEmptyError: there is a contact, in whatever state; nothing was done.
     """
     keep_partitions(now=now)
+    keep_message_partitions(now=now)
     account = Account.objects.get(pk=1)
     setting = Setting(now=now, seed=seed, currency=account.currency)
     counts: dict[str, int] = defaultdict(int, people=0, events=0, members=0)
@@ -56,13 +60,15 @@ def load_demo(*, now: datetime, people: int = 300, seed: int = SEED) -> dict[str
             with transaction.atomic():
                 # The lanes are the mutex: no worker takes our events, no second loader starts.
                 list(Lane.objects.select_for_update().order_by("number"))
-                if not first and Contact.objects.exists():
-                    raise NotEmptyError("there are contacts already")
+                if not first:
+                    if Contact.objects.exists():
+                        raise NotEmptyError("there are contacts already")
+                    make_event_types(now=now - OLDEST_CUSTOMER)
                 _load_chunk(setting, first, min(CHUNK, people - first), counts)
     except BaseException:
         forget_cache()  # event types made in a transaction that is no more
         raise
-    return dict(counts) | {"lists": len(LISTS)}
+    return dict(counts) | {"lists": len(LISTS)} | make_marketing(setting)
 
 
 def _load_chunk(setting: Setting, first: int, count: int, counts: dict[str, int]) -> None:

@@ -15,7 +15,8 @@ from demo.catalogue import CATEGORIES, COMPANIES, PAGES, PRODUCTS, ROUND, Place,
 
 SITE = "https://shop.example.com"
 YEAR = timedelta(days=365)
-OLDEST_CUSTOMER = timedelta(days=480)
+HISTORY = timedelta(days=700)  # within the two years that events are kept
+OLDEST_CUSTOMER = timedelta(days=720)
 IMPORTS = (timedelta(days=400), timedelta(days=250), timedelta(days=95))  # how long ago files were imported
 LISTS = ("Newsletter", "VIP", "Wholesale")
 HOURS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 18, 19, 19, 20, 20, 20, 21, 21, 21, 22, 22, 23)
@@ -227,8 +228,8 @@ class _Visits:
         return [happening for happening in self.found if happening.at <= self.setting.now]
 
     def life(self, shopper: Shopper) -> list[Happening]:
-        since = max(shopper.joined, self.setting.now - YEAR)
-        share = (self.setting.now - since) / YEAR
+        since = max(shopper.joined, self.setting.now - HISTORY)
+        share = (self.setting.now - since) / HISTORY
         visits = round(shopper.activity * (0.7 + 1.6 * share) + self.rng.random())
         for _ in range(visits):
             self.browse(_moment(self.rng, since, self.setting.now, shopper.time_zone), shopper.town)

@@ -23,7 +23,7 @@ class SegmentsConfig(AppConfig):
         for leaf in (CategoryLeaf, ChannelLeaf, EventLeaf, FieldLeaf, ListLeaf, RandomLeaf, SegmentLeaf):
             register_leaf(leaf)
         contacts_changed.connect(handlers.on_contacts_changed)
-        events_processed.connect(handlers.on_events_processed)
+        events_processed.connect(handlers.on_events_processed, types=handlers.event_types_read)
         persons_moved.connect(handlers.on_persons_moved)
         persons_erased.connect(handlers.on_persons_erased)
         persons.register(

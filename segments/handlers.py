@@ -2,6 +2,7 @@
 
 from cdp.hooks import ContactsChanged, EventsProcessed, PersonsErased, PersonsMoved
 from events.models import EventFlag
+from segments.models import SegmentSource
 from segments.services.queue import EVERYTHING, append
 
 WHOLE = {"created", "restored", "deleted", "erased"}
@@ -20,6 +21,14 @@ def on_contacts_changed(batch: ContactsChanged) -> None:
         if any("." not in word or word.startswith("data.") for word in words):
             rows.append(("updated_at", person, is_muted))
     append(rows, now=batch.now)
+
+
+def event_types_read() -> list[int]:
+    """Event types that some segment reads."""
+    words = (
+        SegmentSource.objects.filter(source__startswith="event.").values_list("source", flat=True).distinct()
+    )
+    return [int(word.removeprefix("event.")) for word in words]
 
 
 def on_events_processed(batch: EventsProcessed) -> None:

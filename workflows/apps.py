@@ -22,7 +22,7 @@ class WorkflowsConfig(AppConfig):
             persons.PersonTable("workflows_signal"),
             persons.PersonTable("workflows_deadsignal"),
         )
-        hooks.events_processed.connect(handlers.keep_events)
+        hooks.events_processed.connect(handlers.keep_events, types=handlers.event_types_heard)
         hooks.membership_changed.connect(handlers.keep_membership)
         hooks.contacts_changed.connect(handlers.keep_contacts)
         hooks.persons_moved.connect(handlers.keep_moves)

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from cdp.bell import ring
 from cdp.hooks import ContactsChanged, EventsProcessed, MembershipChanged, MessageActivity, PersonsMoved
-from workflows.models import SignalKind
+from workflows.models import SignalKind, WorkflowListens
 
 ENGINE = "workflow_signals"
 EVENTS = """
@@ -56,6 +56,12 @@ def _append(statement: str, **values: Any) -> None:
         cursor.execute(statement, values)
         if cursor.rowcount:
             transaction.on_commit(lambda: ring(ENGINE))
+
+
+def event_types_heard() -> list[int]:
+    """Event types that some workflow listens to."""
+    rows = WorkflowListens.objects.filter(kind=SignalKind.EVENT).values_list("ref", flat=True).distinct()
+    return [int(ref) for ref in rows]
 
 
 def keep_events(batch: EventsProcessed) -> None:

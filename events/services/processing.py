@@ -50,7 +50,9 @@ JOIN events_inboxevent i ON i.id = b.id, jsonb_each(i.params) p
 STORED = """
 SELECT i.event_id::text, coalesce(b.person_id, 0), i.event_type_id,
        CASE WHEN b.is_contact THEN i.flags ELSE i.flags | %s END
-FROM events_batch b JOIN events_inboxevent i ON i.id = b.id ORDER BY i.id
+FROM events_batch b JOIN events_inboxevent i ON i.id = b.id
+WHERE %s::int[] IS NULL OR b.event_type_id = ANY(%s)
+ORDER BY i.id
 """
 
 
@@ -119,8 +121,9 @@ def _process(lane: int, *, ids: Sequence[int] | None, limit: int, now: datetime)
             return 0
         _make_persons(cursor, now=now)
         _observe(cursor)
-        if events_processed.is_connected:
-            _announce(cursor, now=now)
+        wanted_types = events_processed.wanted_types()
+        if wanted_types is None or wanted_types:
+            _announce(cursor, wanted_types, now=now)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # an unknown type fails here, not at the commit
         cursor.execute(load("events", "count_batch"), {"now": now})
         cursor.execute(TOUCH_TYPES, {"now": now})
@@ -178,7 +181,12 @@ def _observe(cursor: Any) -> None:
             EventType.objects.filter(pk=event_type.pk).update(structure=event_type.structure | new)
 
 
-def _announce(cursor: Any, *, now: datetime) -> None:
-    cursor.execute(STORED, [int(EventFlag.UNMATCHED)])
-    event_ids, person_ids, type_ids, flags = (list(column) for column in zip(*cursor.fetchall(), strict=True))
+def _announce(cursor: Any, types: set[int] | None, *, now: datetime) -> None:
+    """Tell the handlers of the batch's events, or of those of the given types."""
+    chosen = None if types is None else sorted(types)
+    cursor.execute(STORED, [int(EventFlag.UNMATCHED), chosen, chosen])
+    rows = cursor.fetchall()
+    if not rows:
+        return
+    event_ids, person_ids, type_ids, flags = (list(column) for column in zip(*rows, strict=True))
     events_processed.send(EventsProcessed(event_ids, person_ids, type_ids, flags, now))

@@ -124,8 +124,14 @@ def _holds(connection: Connection, secret: str) -> bool:
         return False
 
 
-def _make_mailbox() -> Connection:
+def ensure_mailbox() -> Connection:
+    """The development mailbox, made when it is missing; not the default by that."""
     mailbox, _ = Connection.objects.get_or_create(name=MAILBOX, defaults={"kind": ConnectionKind.FILE})
+    return mailbox
+
+
+def _make_mailbox() -> Connection:
+    mailbox = ensure_mailbox()
     make_default(mailbox)
     return mailbox
 

@@ -30,5 +30,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(counts))
         else:
             self.stdout.write(
-                f"Demo shop: {counts['people']} customers, {counts['events']} events, {counts['lists']} lists"
+                f"Demo shop: {counts['people']} customers, {counts['events']} events, {counts['lists']} lists, "
+                f"{counts['segments']} segments, a workflow, a campaign sent to {counts['sent']}"
             )
