@@ -40,7 +40,7 @@ def choices_of(catalogue: Catalogue, *, own_id: int | None) -> dict[str, Any]:
         ),
         "functions": [(fn, fn.replace("_", " ")) for fn in FUNCTIONS],
         "windows": _windows(),
-        "units": [(unit, _(f"{unit}s")) for unit in UNITS],
+        "units": [(unit, f"{unit}s") for unit in UNITS],
         "modes": [(mode, mode.replace("_", " ")) for mode in MODES],
         "kinds": kinds(),
         "sets": [("in_any", _("in any of")), ("in_all", _("in all of")), ("in_none", _("in none of"))],
