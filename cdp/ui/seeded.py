@@ -14,6 +14,13 @@ NAMES = (
     pgettext_lazy("seeded", "Subscription confirmed"),
     pgettext_lazy("seeded", "New contact imported"),
     pgettext_lazy("seeded", "Form filled in"),
+    pgettext_lazy("seeded", "Message sent"),
+    pgettext_lazy("seeded", "Message delivered"),
+    pgettext_lazy("seeded", "Message not delivered"),
+    pgettext_lazy("seeded", "Message opened"),
+    pgettext_lazy("seeded", "Link in a message clicked"),
+    pgettext_lazy("seeded", "Unsubscribed by a message"),
+    pgettext_lazy("seeded", "Complained about a message"),
     # Roles
     pgettext_lazy("seeded", "Marketer"),
     pgettext_lazy("seeded", "Viewer"),
@@ -24,6 +31,15 @@ NAMES = (
     pgettext_lazy("seeded", "forget old bulk requests"),
     pgettext_lazy("seeded", "switch off idle API keys"),
     pgettext_lazy("seeded", "forget request fingerprints"),
+    pgettext_lazy("seeded", "drop expired events"),
+    pgettext_lazy("seeded", "forget merges"),
+    pgettext_lazy("seeded", "keep partitions of launch steps"),
+    pgettext_lazy("seeded", "forget old launches"),
+    pgettext_lazy("seeded", "end blocks of addresses"),
+    pgettext_lazy("seeded", "assume silent messages delivered"),
+    pgettext_lazy("seeded", "forget notices of bounces"),
+    pgettext_lazy("seeded", "keep partitions of messages"),
+    pgettext_lazy("seeded", "forget keys of provider events"),
 )
 
 

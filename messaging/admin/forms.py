@@ -16,6 +16,11 @@ from messaging.channels.interface import registry as adapters
 from messaging.models import Campaign, Connection, ConnectionKind, Message, MessageState, Sender
 
 LANGUAGE = RegexValidator(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", gettext_lazy("Use a tag such as en or pt-BR."))
+TLS_WORDS = {
+    "implicit": gettext_lazy("From the first byte (TLS)"),
+    "starttls": gettext_lazy("After a greeting (STARTTLS)"),
+    "none": gettext_lazy("Not encrypted"),
+}
 STARTER = """<mjml>
   <mj-body>
     <mj-section>
@@ -118,14 +123,14 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
     tls = forms.ChoiceField(
         label=gettext_lazy("TLS"),
         required=False,
-        choices=[(mode, mode) for mode in TLS_MODES],
+        choices=[(mode, TLS_WORDS[mode]) for mode in TLS_MODES],
         initial="starttls",
     )
     user = forms.CharField(label=gettext_lazy("User"), required=False)
     provider = forms.ChoiceField(
         label=gettext_lazy("Provider"),
         required=False,
-        choices=[("", "—"), *((name, name) for name in sorted(PROVIDERS))],
+        choices=[("", "—"), *((name, name.replace("_", " ").title()) for name in sorted(PROVIDERS))],
     )
     region = forms.CharField(label=gettext_lazy("Region"), required=False)
     sender_domain = forms.CharField(label=gettext_lazy("Sending domain at the provider"), required=False)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from cdp.ui.seeded import seeded
 from contacts.models import AddressStatus
 from segments.catalogue import Catalogue
 from segments.leaves import wording
@@ -21,8 +22,11 @@ MOST = 500
 def choices_of(catalogue: Catalogue, *, own_id: int | None) -> dict[str, Any]:
     """Everything the template's selects need, in five queries."""
     fields: list[Choice] = [(key, _(label)) for key, (_t, _s, _w, label) in SYSTEM.items()]
-    fields += [(key, f"{row.name} ({row.group.name})") for key, row in sorted(catalogue.fields.items())]
-    events = [(key, info.name) for key, info in sorted(catalogue.event_types.items()) if info.is_used]
+    fields += [
+        (key, f"{seeded(row.name)} ({seeded(row.group.name)})")
+        for key, row in sorted(catalogue.fields.items())
+    ]
+    events = [(key, seeded(info.name)) for key, info in sorted(catalogue.event_types.items()) if info.is_used]
     segments = [(str(pk), info.name) for pk, info in catalogue.segments.items() if pk != own_id]
     return {
         "fields": fields,
@@ -40,7 +44,7 @@ def choices_of(catalogue: Catalogue, *, own_id: int | None) -> dict[str, Any]:
         ),
         "functions": [(fn, fn.replace("_", " ")) for fn in FUNCTIONS],
         "windows": _windows(),
-        "units": [(unit, f"{unit}s") for unit in UNITS],
+        "units": [(unit, _units()[unit]) for unit in UNITS],
         "modes": [(mode, mode.replace("_", " ")) for mode in MODES],
         "kinds": kinds(),
         "sets": [("in_any", _("in any of")), ("in_all", _("in all of")), ("in_none", _("in none of"))],
@@ -48,6 +52,13 @@ def choices_of(catalogue: Catalogue, *, own_id: int | None) -> dict[str, Any]:
         "choosing": [
             ("subscribed", _("is subscribed to")), ("opted_out", _("opted out of")), ("no_choice", _("made no choice about")),
         ],
+    }  # fmt: skip
+
+
+def _units() -> dict[str, str]:
+    return {
+        "minute": _("minutes"), "hour": _("hours"), "day": _("days"),
+        "week": _("weeks"), "month": _("months"), "year": _("years"),
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from contacts.models import ContactField, FieldType
 from contacts.normalise import InvalidValue, normalise_email, normalise_phone
@@ -51,7 +52,12 @@ SYSTEM: dict[str, tuple[str, str, str, str]] = {
     "address.address": ("text", "address", "address", "Address"),
     "address.postcode": ("text", "postcode", "postcode", "Postcode"),
     "location.country": ("text", "(location ->> 'country')", "location", "Country"),
-    "location.region": ("text", "(location ->> 'region')", "location", "Region of the location"),
+    "location.region": (
+        "text",
+        "(location ->> 'region')",
+        "location",
+        gettext_noop("Region of the location"),
+    ),
     "location.city": ("text", "(location ->> 'city')", "location", "City"),
     "language": ("language", "language", "language", "Language"),
     "time_zone": ("text", "time_zone", "time_zone", "Time zone"),
