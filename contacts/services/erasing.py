@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from cdp.bell import ring
 from cdp.crash import crash_point
+from cdp.deadlock import retry_deadlock
 from cdp.hooks import ContactsChanged, PersonsErased, contacts_changed, persons_erased
 from contacts import persons
 from contacts.models import AuditAction
@@ -47,6 +48,7 @@ WHERE id = ANY(%s) AND state <> 'erased' RETURNING id
 """
 
 
+@retry_deadlock
 def erase_contacts(ids: Sequence[int], *, now: datetime, actor: str, reason: str = "") -> int:
     """Wipe contacts, and the tombstones of those merged into them, in one transaction.
 

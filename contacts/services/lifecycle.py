@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from cdp.deadlock import retry_deadlock
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts.models import AuditAction, Contact, ContactState
 from contacts.services import audit
@@ -22,6 +23,7 @@ WHERE id = ANY(%s) AND state = 'active' RETURNING id
 """
 
 
+@retry_deadlock
 def delete_contacts(ids: Sequence[int], *, now: datetime, actor: str, reason: str = "") -> int:
     """Mark active contacts deleted; lists, fields, history and address statuses stay for a restore.
 
@@ -38,6 +40,7 @@ def delete_contacts(ids: Sequence[int], *, now: datetime, actor: str, reason: st
     return len(changed)
 
 
+@retry_deadlock
 def restore_contacts(ids: Sequence[int], *, now: datetime, actor: str) -> int:
     """Make deleted contacts active again, with their lists and statuses. Returns how many were deleted."""
     with transaction.atomic(), connection.cursor() as cursor:

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from cdp.bell import ring
 from cdp.crash import crash_point
+from cdp.deadlock import retry_deadlock
 from cdp.hooks import ContactsChanged, PersonsMoved, contacts_changed, persons_moved
 from contacts import persons
 from contacts.models import AuditAction, ContactField, MergeRecord, SubscriptionCategory
@@ -92,6 +93,7 @@ def _refusal(winner: Side, loser: Side, *, is_automatic: bool) -> str:
     return "different_external_ids" if is_automatic and both else ""
 
 
+@retry_deadlock
 def merge_contacts(
     winner_id: int, loser_ids: Sequence[int], *, reason: str, actor: str, now: datetime
 ) -> list[MergeOutcome]:
@@ -100,6 +102,7 @@ def merge_contacts(
     return merge_pairs(pairs, reason=reason, actor=actor, now=now)
 
 
+@retry_deadlock
 def merge_pairs(
     pairs: Sequence[tuple[int, int]],
     *,

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from cdp.bell import ring
 from cdp.crash import crash_point
+from cdp.deadlock import retry_deadlock
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts import persons
 from contacts.models import AuditAction, MergeRecord, PersonMove
@@ -69,6 +70,7 @@ class UndoOutcome:
     kept: list[str] = field(default_factory=list)
 
 
+@retry_deadlock
 def undo_merge(record_id: int, *, actor: str, now: datetime) -> UndoOutcome:
     """Bring the merged contact of a record back, in one transaction; rows beyond 5 000 follow in the background."""
     with transaction.atomic(), connection.cursor() as cursor:

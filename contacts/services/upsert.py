@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from cdp.crash import crash_point
+from cdp.deadlock import retry_deadlock
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts.services import changes, writing
 from contacts.services.addresses import announce_holders
@@ -24,6 +25,7 @@ __all__ = ["ContactInput", "Outcome", "Policy", "Token", "upsert_contacts"]
 WAVE = 10_000
 
 
+@retry_deadlock
 def upsert_contacts(
     inputs: Sequence[ContactInput],
     *,

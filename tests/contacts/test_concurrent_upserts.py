@@ -66,6 +66,7 @@ def test_one_contact_each(settings):
     ]
     errors = [worker.communicate(timeout=300)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * PROCESSES, errors
+    assert not any("deadlock_retried" in error for error in errors), "an upsert waited in the wrong order"
     assert Contact.objects.count() == PEOPLE
     assert Contact.objects.values("external_id").distinct().count() == PEOPLE
     assert Address.objects.count() == 2 * PEOPLE
