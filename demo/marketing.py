@@ -125,8 +125,12 @@ def _source(text: str, button: str) -> str:
 
 
 def _workflow(reminder: Message, last_call: Message, *, now: datetime) -> None:
+    captions = {"hour": "Wait an hour", "reminder": "Reminder", "day": "Wait a day", "opened": "Reminder opened?",
+                "last": "Last call"}  # fmt: skip
+
     def block(name: str, kind: str, **params: Any) -> dict[str, Any]:
-        return {"id": name, "type": kind, "data": {"params": params}}
+        caption = {"caption": captions[name]} if name in captions else {}
+        return {"id": name, "type": kind, "data": {**caption, "params": params}}
 
     def mail(name: str, message: Message) -> dict[str, Any]:
         return block(name, "message.email", message={"ref": "message", "id": message.pk})
