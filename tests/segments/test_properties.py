@@ -222,9 +222,10 @@ CLOCKED = st.one_of(
         st.integers(0, 4), st.sampled_from(["account", "contact"]),
     ),
 )  # fmt: skip
-RECENT = st.lists(st.tuples(st.integers(0, 13), st.integers(0, 80)), min_size=6, max_size=12)
+# A spread of events over the windows, and some long steps, so that edges are crossed in most examples.
+RECENT = st.lists(st.tuples(st.integers(0, 13), st.integers(0, 80)), min_size=12, max_size=18)
 MOVES: list[bool] = []
-STEPS = st.lists(st.integers(1, 1500), min_size=3, max_size=3)
+STEPS = st.tuples(st.integers(1, 1500), st.integers(700, 1500), st.integers(700, 1500))
 
 
 @given(leaf=CLOCKED, people=PEOPLE, happened=RECENT, steps=STEPS)
