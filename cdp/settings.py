@@ -130,6 +130,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
+MEDIA_ROOT = DATA_DIR / "files"  # written by jobs, read through pages that check rights: nothing serves it
 STATICFILES_DIRS = [BASE_DIR / "cdp" / "ui" / "static", *([FRONTEND_DIST] if FRONTEND_DIST.is_dir() else [])]
 DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": FRONTEND_DIST / "manifest.json"}}
 WHITENOISE_MANIFEST_STRICT = False  # a page without a collected file is better than no page

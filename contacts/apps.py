@@ -7,8 +7,10 @@ class ContactsConfig(AppConfig):
     verbose_name = _("Audience")
 
     def ready(self) -> None:
+        from cdp.hooks import persons_erased
         from contacts import engines, persons, screens, timeline  # models are only there once apps are
         from contacts.history import ContactSource
+        from contacts.services.exports import on_persons_erased
 
         table = persons.PersonTable
         persons.register(
@@ -29,6 +31,7 @@ class ContactsConfig(AppConfig):
             table("contacts_visitorjoin", "visitor_id", "stay"),
             table("contacts_contactaudit", "contact_id", "stay", on_erase="keep"),
         )
+        persons_erased.connect(on_persons_erased)
         timeline.register(ContactSource())
         screens.register_all()
         engines.register_all()

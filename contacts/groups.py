@@ -1,6 +1,6 @@
 """Groups of the API besides lists: higher apps register theirs in `AppConfig.ready()`. All share one space of ids."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from django.db import models
@@ -12,6 +12,14 @@ class NextGroupId(models.Func):
     template = "nextval('contacts_contactlist_id_seq'::regclass)"
     arity = 0
     output_field = models.BigIntegerField()
+
+
+class Members(Protocol):
+    """A set of ids: a bitmap, or anything that can be asked so."""
+
+    def __len__(self) -> int: ...
+    def __contains__(self, one: int, /) -> bool: ...
+    def __iter__(self) -> Iterator[int]: ...
 
 
 class GroupSource(Protocol):
@@ -26,6 +34,9 @@ class GroupSource(Protocol):
         self, group_id: int, *, start: int, stop: int, ascending: bool
     ) -> tuple[Sequence[int], int] | None:
         """Ids of active contacts at these places, ordered by id, and how many there are; None when it has no such group."""
+
+    def all_members(self, group_id: int) -> Members:
+        """Everybody in a group, as it was last counted."""
 
 
 registry: dict[str, GroupSource] = {}
@@ -54,3 +65,33 @@ def find_members(
         if found is not None:
             return found
     return None
+
+
+def _source_of(group_id: int) -> tuple[GroupSource, str] | None:
+    for source in registry.values():
+        name = source.rows().filter(pk=group_id).values_list("name", flat=True).first()
+        if name is not None:
+            return source, str(name)
+    return None
+
+
+def name_of(group_id: int) -> str | None:
+    """The name of a registered group; None when no source has it."""
+    found = _source_of(group_id)
+    return found[1] if found else None
+
+
+def members_of(group_id: int) -> Members:
+    """Everybody in a registered group, as it was last counted; nobody when no source has it."""
+    found = _source_of(group_id)
+    return found[0].all_members(group_id) if found else frozenset()
+
+
+def choices(*, most: int) -> list[tuple[int, str]]:
+    """(id, name) of the first registered groups by name, for a form."""
+    found = [
+        pair
+        for source in registry.values()
+        for pair in source.rows().order_by("name").values_list("id", "name")[:most]
+    ]
+    return sorted(found, key=lambda pair: pair[1])[:most]

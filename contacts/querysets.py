@@ -1,5 +1,6 @@
 """The vocabulary of reads over contacts."""
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 from django.apps import apps
@@ -24,6 +25,14 @@ class InsensitiveLike(models.Lookup):  # type: ignore[type-arg]
 models.TextField.register_lookup(InsensitiveLike)
 
 
+@dataclass(frozen=True, slots=True)
+class SearchTerm:
+    """The words of a search box as they were understood: `kind` is id, ext, email, phone or text."""
+
+    kind: str
+    value: str
+
+
 class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def active(self) -> Self:
         return self.filter(state="active")
@@ -41,19 +50,37 @@ class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
         `id:12` and `extid:A-7` are exact; so is what reads as an e-mail or a phone that somebody has; the rest is
         looked for inside names, addresses and external ids (index `contact_search`).
         """
+        term = self.understand(text)
+        return self.of_term(term) if term else self
+
+    def understand(self, text: str) -> SearchTerm | None:
+        """What the words mean now; None when there are none. An address that nobody here has is text like any other."""
         term = text.strip().replace("\0", "")
         if not term:
-            return self
-        if term.startswith("extid:"):
-            return self.filter(pk__in=_owners_of(term.removeprefix("extid:").strip()).values("person_id"))
-        if term.startswith("id:"):
-            digits = term.removeprefix("id:").strip()[:20]
+            return None
+        for kind in ("ext", "id"):
+            word = "extid:" if kind == "ext" else "id:"
+            if term.startswith(word):
+                return SearchTerm(kind, term.removeprefix(word).strip())
+        try:
+            kind = "email" if "@" in term else "phone"
+            value = normalise_email(term)[1] if kind == "email" else normalise_phone(term).digits
+        except InvalidValue:
+            return SearchTerm("text", term)
+        exact = SearchTerm(kind, value)
+        return exact if self.of_term(exact).exists() else SearchTerm("text", term)
+
+    def of_term(self, term: SearchTerm) -> Self:
+        """Contacts that an understood search means."""
+        if term.kind == "ext":
+            return self.filter(pk__in=_owners_of(term.value).values("person_id"))
+        if term.kind == "id":
+            digits = term.value[:20]
             known = digits.isascii() and digits.isdigit() and int(digits) <= LARGEST_ID
             return self.filter(pk=int(digits)) if known else self.none()
-        exact = self._by_address(term)
-        if exact is not None and exact.exists():
-            return exact
-        return self._containing(term)
+        if term.kind == "text":
+            return self._containing(term.value)
+        return self.filter(**{"email_norm" if term.kind == "email" else "phone": term.value})
 
     def owners_of(self, *external_ids: str) -> Any:
         """Keys of these external ids; `person_id` is their owner."""
@@ -89,14 +116,6 @@ class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
         pattern = text.replace("\0", "").replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
         text_of: Any = self.model.SEARCH_TEXT  # type: ignore[attr-defined]
         return self.alias(search_text=text_of).filter(search_text__ilike=f"%{pattern}%")
-
-    def _by_address(self, term: str) -> Self | None:
-        try:
-            if "@" in term:
-                return self.filter(email_norm=normalise_email(term)[1])
-            return self.filter(phone=normalise_phone(term).digits)
-        except InvalidValue:
-            return None
 
 
 def _owners_of(*external_ids: str) -> Any:

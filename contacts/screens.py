@@ -1,6 +1,8 @@
 """What this app puts into the admin's frame: navigation, states, the home page."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.urls import reverse, reverse_lazy
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from cdp.ui.formatting import number
 from cdp.ui.home import Step, Tile, register_home
+from cdp.ui.jobs import TrayJob, TraySource, register_jobs
 from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
 from contacts.models import Contact
@@ -24,8 +27,15 @@ COUNTED = 1_000
 def register_all() -> None:
     _navigation()
     _statuses()
+    register_jobs(TraySource("contacts", "contacts.view_contactjob", _tray))
     register_home("tiles", tiles, permission="contacts.view_contact")
     register_home("steps", steps, permission="contacts.view_contact", order=10)
+
+
+def _tray(user: Any) -> Sequence[TrayJob]:
+    from contacts.admin.jobs import tray_jobs  # screens are only there once models are
+
+    return tray_jobs(user)
 
 
 def _navigation() -> None:
@@ -36,8 +46,18 @@ def _navigation() -> None:
         )
     )
     register_entry(
-        Entry("audience", gettext_lazy("Duplicates"), "group_remove", "admin:contacts_duplicatepair_changelist",
-              "contacts.view_duplicatepair", 15, ("/admin/contacts/duplicatepair/", "/admin/contacts/contactjob/"))
+        Entry(
+            "audience",
+            gettext_lazy("Duplicates"),
+            "group_remove",
+            "admin:contacts_duplicatepair_changelist",
+            "contacts.view_duplicatepair",
+            15,
+        )
+    )
+    register_entry(
+        Entry("audience", gettext_lazy("Jobs"), "hourglass_empty", "admin:contacts_contactjob_changelist",
+              "contacts.view_contactjob", 45)
     )  # fmt: skip
     register_entry(
         Entry("audience", pgettext_lazy("of contacts", "Lists"), "list", "admin:contacts_contactlist_changelist",

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from contacts.services.addresses import end_blocks
 from contacts.services.bulk import forget_sessions
+from contacts.services.exports import forget_exports
 from contacts.services.unmerging import forget_trails
 
 
@@ -17,6 +18,11 @@ def forget_old_sessions() -> None:
 @shared_task(name="contacts.forget_merges")
 def forget_old_merges() -> None:
     forget_trails(now=datetime.now(UTC))
+
+
+@shared_task(name="contacts.forget_exports")
+def forget_old_exports() -> None:
+    forget_exports(now=datetime.now(UTC))
 
 
 @shared_task(name="contacts.end_blocks")

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pyroaring import BitMap64
+
 from contacts.models import Contact
 from segments.models import Segment, SegmentState
 from segments.services.chunks import stored_members
@@ -27,3 +29,6 @@ class DynamicGroups:
         active = set(Contact.objects.active().filter(pk__in=page).values_list("pk", flat=True))
         found = [pk for pk in page if pk in active]
         return (found if ascending else found[::-1]), total
+
+    def all_members(self, group_id: int) -> BitMap64:
+        return stored_members(group_id)

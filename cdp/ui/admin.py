@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from cdp.ui.keyset import read_page
+from cdp.ui.keyset import Sieve, read_page
 
 COUNT_LIMIT = 10_000
 NARROWED_LIMIT = 1_000  # what is searched, filtered or a saved view costs more a row
@@ -74,7 +74,9 @@ def estimate_of(model: Any) -> int:
 class KeysetChangeList(ChangeList):
     """A change list that pages by key, with saved views and a choice of orders."""
 
-    OWN_PARAMS = ("after", "before", "view", "sort")
+    OWN_PARAMS: tuple[str, ...] = ("after", "before", "view", "sort")
+    sieve: Sieve | None = None  # what the rows must pass beyond the queryset
+    sieved_count: int | None = None  # how many do, where that is known
 
     def get_filters_params(self, params: Any = None) -> Any:
         found = super().get_filters_params(params)
@@ -87,7 +89,12 @@ class KeysetChangeList(ChangeList):
     def order(self) -> Order:
         wanted = self.params.get("sort")
         orders: tuple[Order, ...] = self.model_admin.get_orders()
-        return next((order for order in orders if order.key == wanted), orders[0])
+        return next((order for order in orders if order.key == wanted), self.usual_order)
+
+    @property
+    def usual_order(self) -> Order:
+        """The order of an address that asks for none."""
+        return self.model_admin.get_orders()[0]  # type: ignore[no-any-return]
 
     @property
     def view(self) -> View | None:
@@ -101,18 +108,23 @@ class KeysetChangeList(ChangeList):
         return view.narrow(found) if view is not None and view.narrow is not None else found
 
     def get_results(self, request: HttpRequest) -> None:
-        self.is_narrowed = bool(self.query or self.has_active_filters)
+        self.is_narrowed = bool(self.query or self.has_active_filters or self.has_own_filters)
         is_whole = not self.is_narrowed and self.view in (None, *self.model_admin.views[:1])
         paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
         paginator.most = COUNT_LIMIT if is_whole else NARROWED_LIMIT
         page = read_page(
             self.queryset, order=self.order.fields, size=self.list_per_page,
-            after=self.params.get("after", ""), before=self.params.get("before", ""),
+            after=self.params.get("after", ""), before=self.params.get("before", ""), sieve=self.sieve,
         )  # fmt: skip
         self.result_list = page.rows
         self.model_admin.prepare_rows(request, page.rows)
-        self.result_count = paginator.count if page.older or page.newer else len(page.rows)
-        self.is_count_capped = self.result_count >= paginator.most
+        is_all = not (page.older or page.newer)
+        if is_all or self.sieve is None:
+            self.result_count = len(page.rows) if is_all else paginator.count
+            self.is_count_capped = self.result_count >= paginator.most
+        else:
+            self.result_count = len(page.rows) if self.sieved_count is None else self.sieved_count
+            self.is_count_capped = self.sieved_count is None
         self.estimate = estimate_of(self.model) if self.is_count_capped and is_whole else 0
         self.full_result_count = self.result_count  # the same, so that the frame prints no count of its own
         self.show_full_result_count = False
@@ -122,6 +134,11 @@ class KeysetChangeList(ChangeList):
         self.paginator = paginator
         self.newer_link = self._link(before=page.newer) if page.newer else ""
         self.older_link = self._link(after=page.older) if page.older else ""
+
+    @property
+    def has_own_filters(self) -> bool:
+        """Whether the list is narrowed by more than its search, its view and the theme's filters."""
+        return False
 
     def _link(self, **cursor: str) -> str:
         gone = [name for name in ("after", "before") if name not in cursor]

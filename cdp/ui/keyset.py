@@ -7,7 +7,7 @@ last one is unique.
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 LONGEST_CURSOR = 500
+FIRST_SIEVED, MOST_SIEVED = 500, 10_000  # rows read at once to be sieved
+
+# Of these ids, those that stay: a condition that no statement can ask.
+Sieve = Callable[[Sequence[int]], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,20 @@ class KeysetPage:
 
 
 def read_page(
-    queryset: Any, *, order: Sequence[str], size: int, after: str = "", before: str = ""
+    queryset: Any,
+    *,
+    order: Sequence[str],
+    size: int,
+    after: str = "",
+    before: str = "",
+    sieve: Sieve | None = None,
 ) -> KeysetPage:
     """Read the page after or before a cursor; a broken cursor gives the first page.
 
     Args:
         order: column names, all with `-` or all without; the last is unique. Up to two.
         after: the cursor of the last row of the page before; `before`: of the first row of the page after.
+        sieve: keeps some of the ids of rows; as many rows are read as a full page takes.
     """
     names = [name.removeprefix("-") for name in order]
     is_descending = order[0].startswith("-")
@@ -43,12 +54,13 @@ def read_page(
     cursor = read_cursor(queryset.model, names, after or before)
     down = is_descending != backwards
     rows = queryset.order_by(*(f"-{name}" if down else name for name in names))
-    if cursor is not None:
-        rows = _beyond(rows, names, cursor, down=down)
-    found = list(rows[: size + 1])
+    start = rows if cursor is None else _beyond(rows, names, cursor, down=down)
+    found = (
+        list(start[: size + 1]) if sieve is None else _sieved(rows, start, names, size + 1, sieve, down=down)
+    )
     more = len(found) > size
     if backwards and cursor is not None and not more:  # the first page, full also when rows have come since
-        return read_page(queryset, order=order, size=size)
+        return read_page(queryset, order=order, size=size, sieve=sieve)
     found = found[:size]
     if backwards:
         found.reverse()
@@ -58,6 +70,23 @@ def read_page(
     first = write_cursor(found[0], names) if found and has_newer else ""
     last = write_cursor(found[-1], names) if found and has_older else ""
     return KeysetPage(found, first, last)
+
+
+def _sieved(
+    rows: Any, start: Any, names: Sequence[str], wanted: int, sieve: Sieve, *, down: bool
+) -> list[Any]:
+    """The first `wanted` rows that the sieve keeps: keys are read in growing batches, whole rows once."""
+    kept: list[int] = []
+    batch, part = FIRST_SIEVED, start
+    while len(kept) < wanted:
+        read = list(part.values_list(*names, "pk")[:batch])
+        kept += sieve([one[-1] for one in read])
+        if len(read) < batch:
+            break
+        part = _beyond(rows, names, read[-1][:-1], down=down)
+        batch = min(batch * 4, MOST_SIEVED)
+    whole = {row.pk: row for row in rows.model._default_manager.filter(pk__in=kept[:wanted])}
+    return [whole[pk] for pk in kept[:wanted] if pk in whole]
 
 
 def _beyond(rows: Any, names: Sequence[str], cursor: Sequence[Any], *, down: bool) -> Any:

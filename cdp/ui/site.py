@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views import defaults
 from unfold.sites import UnfoldAdminSite
 
+from cdp.ui.jobs import tray
 from cdp.ui.navigation import Entry, active_entry, entries_of
 
 MOST_ROLES = 20
@@ -18,6 +19,9 @@ MOST_ROLES = 20
 
 class ProductAdminSite(UnfoldAdminSite):
     """All screens live here; what a user may not see, it does not list."""
+
+    def get_urls(self) -> list[Any]:
+        return [path("jobs/tray/", self.admin_view(tray), name="jobs_tray"), *super().get_urls()]
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
         """An app has no page of its own: its address leads to its first list, else home."""

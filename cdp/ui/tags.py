@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
-from cdp.ui import formatting, navigation, status
+from cdp.ui import formatting, jobs, navigation, status
 
 register = template.Library()
 
@@ -93,6 +93,13 @@ def ui_word(kind: str, value: Any) -> Any:
     """The word of a state; other texts as they are."""
     found = status.registry.get(kind, {}).get(str(value))
     return found.word if found else value
+
+
+@register.simple_tag(takes_context=True)
+def ui_has_tray(context: Any) -> bool:
+    """Whether the user has a tray of jobs."""
+    request = context.get("request")
+    return request is not None and jobs.has_tray(request.user)
 
 
 @register.simple_tag(takes_context=True)

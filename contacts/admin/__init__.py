@@ -1,5 +1,5 @@
 """Screens of the audience: contacts and their card, lists, fields, categories, bulk requests."""
 
-from contacts.admin import catalogue, contact, duplicates, fields
+from contacts.admin import catalogue, contact, duplicates, fields, jobs
 
-__all__ = ["catalogue", "contact", "duplicates", "fields"]
+__all__ = ["catalogue", "contact", "duplicates", "fields", "jobs"]

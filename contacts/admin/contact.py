@@ -6,118 +6,36 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from cdp.api.moments import zone_of
 from cdp.models import Account
-from cdp.ui.admin import Empty, ListAdmin, Order, View
-from cdp.ui.formatting import moment
 from contacts import timeline
 from contacts.admin import actions, columns, identity
 from contacts.admin.forms import ContactForm, NewContactForm
+from contacts.admin.listing import SEE_PERSONAL, ContactListAdmin
 from contacts.card import read_card, sections
-from contacts.models import Address, Contact, ContactState, MergeRecord
+from contacts.models import Contact, ContactState, MergeRecord
 from contacts.persons import pending_sources
-from contacts.querysets import ContactQuerySet
 from contacts.services.manual import ManualRefused, create_contact, edit_contact
 from contacts.tabs import tabs_for
 
-SEE_PERSONAL = "contacts.view_personal_data"
 PERIODS = {"1": 1, "7": 7, "30": 30, "365": 365, "all": 0}
 
 
-def _address(kind: str, column: str, *statuses: str) -> Any:
-    """Contacts whose address of a kind has one of the states."""
-
-    def narrow(rows: Any) -> Any:
-        held = Address.objects.filter(kind=kind, status__in=statuses).values("value")
-        return rows.filter(**{f"{column}__in": held}, state=ContactState.ACTIVE)
-
-    return narrow
-
-
-def _active(rows: Any) -> Any:
-    return rows.filter(state=ContactState.ACTIVE)
-
-
-def _new(rows: Any) -> Any:
-    """What was made since was changed since: so the index on the time of change bounds the rows."""
-    since = timezone.now() - timedelta(days=7)
-    return _active(rows).filter(created_at__gte=since, updated_at__gte=since)
-
-
 @admin.register(Contact)
-class ContactAdmin(ListAdmin):
-    list_display = ("contact", "channels", "lists", "updated")
-    search_fields = ("email",)  # shows the box; `get_search_results` decides
-    search_help_text = gettext_lazy("e-mail, phone, name, id:12, extid:A-7")
-    orders = (
-        Order("", gettext_lazy("last changed"), ("-updated_at", "-id")),
-        Order("created", gettext_lazy("newest"), ("-id",)),
-    )
-    views = (
-        View("", gettext_lazy("All"), _active),
-        View("new", gettext_lazy("New in 7 days"), _new),
-        View("email-active", gettext_lazy("E-mail: active"), _address("email", "email_norm", "active"), True),
-        View("email-unconfirmed", gettext_lazy("unconfirmed"), _address("email", "email_norm", "unconfirmed")),
-        View("email-unsubscribed", gettext_lazy("unsubscribed"), _address("email", "email_norm", "unsubscribed")),
-        View("email-spam", gettext_lazy("spam reports"), _address("email", "email_norm", "spam")),
-        View("email-blacklisted", gettext_lazy("blacklisted"), _address("email", "email_norm", "blacklisted", "blocked")),
-        View("phone-active", gettext_lazy("Phone: active"), _address("phone", "phone", "active"), True),
-        View("phone-blacklisted", gettext_lazy("blacklisted"), _address("phone", "phone", "blacklisted")),
-        View("deleted", gettext_lazy("Deleted"), lambda rows: rows.filter(state=ContactState.DELETED), True),
-    )  # fmt: skip
-    empty = Empty(
-        gettext_lazy("No contacts yet"),
-        gettext_lazy("Everybody your shop, site or application tells about appears here, one card a person."),
-        "group",
-        ((gettext_lazy("Create contact"), "admin:contacts_contact_add", "contacts.add_contact"),),
-    )
-
-    def get_search_results(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Contact],
-        search_term: str,
-    ) -> tuple[Any, bool]:
-        """Exact identifiers first, each by its index; any other text by trigrams."""
-        found: ContactQuerySet = queryset  # type: ignore[assignment]
-        return found.search(search_term), False
-
-    def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
-        extras = columns.read_extras(rows, may_see=request.user.has_perm(SEE_PERSONAL))
-        for row in rows:
-            row.extras = extras[row.pk]
-
-    @admin.display(description=gettext_lazy("Contact"))
-    def contact(self, row: Any) -> SafeString:
-        return columns.name_cell(row, row.extras)
-
-    @admin.display(description=gettext_lazy("Channels"))
-    def channels(self, row: Any) -> SafeString:
-        return columns.channels_cell(row.extras)
-
-    @admin.display(description=gettext_lazy("Lists"))
-    def lists(self, row: Any) -> SafeString:
-        return columns.lists_cell(row.extras)
-
-    @admin.display(description=gettext_lazy("Changed"))
-    def updated(self, row: Any) -> SafeString:
-        return moment(row.updated_at)
-
+class ContactAdmin(ContactListAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never by Django's own page, which would drop the row: `actions` call the services."""
         return False
 
     def get_urls(self) -> list[Any]:
         own = [
+            *self.list_urls(),
             path(
                 "<int:contact_id>/activity/", self._guarded(self.activity), name="contacts_contact_activity"
             ),
@@ -134,9 +52,6 @@ class ContactAdmin(ListAdmin):
             path("<int:contact_id>/do/<slug:action>/", self._guarded(self.act), name="contacts_contact_act"),
         ]
         return [*own, *super().get_urls()]
-
-    def _guarded(self, view: Any) -> Any:
-        return self.admin_site.admin_view(view)
 
     # The card
 

@@ -1,6 +1,5 @@
-"""Proposed duplicates: the list to review, merging one or many, dismissing; and the jobs that do it."""
+"""Proposed duplicates: the list to review, merging one or many, dismissing."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from cdp.ui.admin import Empty, Order, ReadOnlyAdmin, View
-from cdp.ui.formatting import moment, number
-from cdp.ui.status import status_pill
+from cdp.ui.formatting import moment
 from contacts.admin import columns
 from contacts.admin.identity import MERGE
 from contacts.models import Contact, ContactJob, DuplicatePair, DuplicateReason, DuplicateState
@@ -155,94 +153,6 @@ class DuplicatePairAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[row.first_id]))
         address = reverse("admin:contacts_contact_merge", args=[row.first_id])
         return HttpResponseRedirect(f"{address}?with={row.second_id}&pair={row.pk}")
-
-
-@admin.register(ContactJob)
-class ContactJobAdmin(ReadOnlyAdmin):
-    list_display = ("what", "status", "progress", "result", "actor", "asked")
-    orders = (Order("", "", ("-id",)),)
-    empty = Empty(
-        gettext_lazy("No jobs yet"),
-        gettext_lazy("Searches for duplicates, merges of many and building of indexes are listed here."),
-        "hourglass_empty",
-    )
-
-    @admin.display(description=gettext_lazy("Job"))
-    def what(self, row: Any) -> str:
-        return str(row)
-
-    @admin.display(description=gettext_lazy("State"))
-    def status(self, row: Any) -> SafeString:
-        return status_pill("job", row.state)
-
-    @admin.display(description=gettext_lazy("Done"))
-    def progress(self, row: Any) -> str:
-        return f"{number(row.done)} / {number(row.total)}"
-
-    @admin.display(description=gettext_lazy("Result"))
-    def result(self, row: Any) -> str:
-        return result_text(row) or "—"
-
-    @admin.display(description=gettext_lazy("Asked"))
-    def asked(self, row: Any) -> SafeString:
-        return moment(row.created_at)
-
-    def get_urls(self) -> list[Any]:
-        guarded = self.admin_site.admin_view
-        own = [
-            path("<int:job_id>/progress/", guarded(self.part), name="contacts_contactjob_progress"),
-            path("<int:job_id>/cancel/", guarded(self.cancel), name="contacts_contactjob_cancel"),
-        ]
-        return [*own, *super().get_urls()]
-
-    def _job(self, request: HttpRequest, job_id: Any) -> ContactJob:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        text = str(job_id)
-        known = text.isascii() and text.isdigit() and len(text) < 19
-        job = ContactJob.objects.filter(pk=int(text)).first() if known else None
-        if job is None:
-            raise Http404(f"no job {text[:20]}")
-        return job
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> Any:
-        job = self._job(request, object_id)
-        context = self.admin_site.each_context(request) | {
-            "title": str(job), "opts": self.opts, "job": job, "result": result_text(job),
-            "may_cancel": request.user.has_perm(MERGE) and job.state in jobs.WAITING,
-        }  # fmt: skip
-        return render(request, "contacts/job.html", context)
-
-    def part(self, request: HttpRequest, job_id: int) -> HttpResponse:
-        """The part of the page that refreshes itself."""
-        job = self._job(request, job_id)
-        return render(request, "contacts/job_progress.html", {"job": job, "result": result_text(job)})
-
-    def cancel(self, request: HttpRequest, job_id: int) -> HttpResponse:
-        job = self._job(request, job_id)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not request.user.has_perm(MERGE):
-            raise PermissionDenied
-        if jobs.cancel_job(job.pk, now=datetime.now(UTC)):
-            messages.success(request, _("Cancelled. What was done stays done."))
-        return _to_job(job)
-
-
-WORDS = {
-    **dict(DuplicateReason.choices),
-    "merged": gettext_lazy("merged"), "unchanged": gettext_lazy("one already"), "erased": gettext_lazy("erased"),
-    "not_found": gettext_lazy("gone"), "winner_deleted": gettext_lazy("deleted"),
-    "different_external_ids": gettext_lazy("left: two external IDs"), "built": gettext_lazy("built"),
-    "values": gettext_lazy("values"),
-}  # fmt: skip
-
-
-def result_text(job: ContactJob) -> str:
-    counts: Iterable[tuple[str, int]] = sorted(job.counts.items())
-    return ", ".join(f"{WORDS.get(name, name)} {number(count)}" for name, count in counts)
 
 
 def _actor(request: HttpRequest) -> str:

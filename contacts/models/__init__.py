@@ -15,7 +15,7 @@ from contacts.models.identifiers import (
     SuppressionSalt,
 )
 from contacts.models.imports import ImportSession, ImportState
-from contacts.models.jobs import ContactJob, JobKind, JobState
+from contacts.models.jobs import BulkAction, ContactJob, JobKind, JobState
 from contacts.models.lists import ContactList, ListMember, SubscriptionCategory, SubscriptionChoice
 from contacts.models.merges import (
     DuplicatePair,
@@ -25,6 +25,7 @@ from contacts.models.merges import (
     VisitorJoin,
 )
 from contacts.models.people import Contact, ContactState, PersonMove, Source, Visitor
+from contacts.models.views import ListChoice, SavedView
 
 __all__ = [
     "Address",
@@ -32,6 +33,7 @@ __all__ = [
     "AddressKind",
     "AddressStatus",
     "AuditAction",
+    "BulkAction",
     "Contact",
     "ContactAudit",
     "ContactField",
@@ -52,10 +54,12 @@ __all__ = [
     "JobKind",
     "JobState",
     "Key",
+    "ListChoice",
     "ListMember",
     "MergeRecord",
     "MergeStrategy",
     "PersonMove",
+    "SavedView",
     "Source",
     "SubscriptionCategory",
     "SubscriptionChoice",

@@ -11,6 +11,8 @@ class AuditAction(models.TextChoices):
     MERGED = "merged", _("Merged")
     UNMERGED = "unmerged", _("Merge undone")
     FIELD = "field", _("Field changed")
+    BULK = "bulk", _("Many contacts changed")  # `details`: the job, the action, whom it is about
+    EXPORTED = "exported", _("Contacts exported")
 
 
 class ContactAudit(models.Model):

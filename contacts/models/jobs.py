@@ -10,6 +10,23 @@ class JobKind(models.TextChoices):
     INDEX_FIELD = "index", _("Build a field's index")
     CONVERT_FIELD = "convert", _("Convert a field's values")
     FORGET_FIELD = "forget", _("Wipe a deleted field's values")
+    BULK = "bulk", _("Change many contacts")
+    EXPORT = "export", _("Export contacts")
+
+
+class BulkAction(models.TextChoices):
+    """What may be done to many contacts at once (`contacts.services.bulk_actions`)."""
+
+    ADD_TO_LIST = "add-to-list", _("Add to a list")
+    LEAVE_LIST = "leave-list", _("Remove from a list")
+    SET_FIELD = "set-field", _("Set a field")
+    CLEAR_FIELD = "clear-field", _("Clear a field")
+    SUBSCRIBE = "subscribe", _("Subscribe to a category")
+    OPT_OUT = "opt-out", _("Opt out of a category")
+    UNSUBSCRIBE = "unsubscribe", _("Unsubscribe a channel")
+    DELETE = "delete", _("Delete")
+    RESTORE = "restore", _("Restore")
+    EXPORT = "export", _("Export to a file")
 
 
 class JobState(models.TextChoices):
@@ -45,4 +62,13 @@ class ContactJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.pk}"
+        return f"{self.title} {self.pk}"
+
+    @property
+    def title(self) -> str:
+        """What is done, in words: of a bulk action its name and what it is about."""
+        if self.kind != JobKind.BULK:
+            return str(self.get_kind_display())
+        label = str(BulkAction(self.request["action"]).label)
+        subject = self.request.get("subject", "")
+        return f"{label}: {subject}" if subject else label

@@ -5,7 +5,7 @@ after its slice; what was done stays.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +15,21 @@ from django.db import DatabaseError, DataError, connection, transaction
 from cdp.bell import ring
 from cdp.crash import crash_point
 from cdp.hooks import HookError
-from contacts.models import ContactJob, DuplicatePair, DuplicateReason, DuplicateState, JobKind, JobState
+from contacts.models import (
+    AuditAction,
+    BulkAction,
+    Contact,
+    ContactJob,
+    DuplicatePair,
+    DuplicateReason,
+    DuplicateState,
+    JobKind,
+    JobState,
+)
+from contacts.services import audit
+from contacts.services.bulk_actions import BulkRefused, Selection, check_action, work_bulk
 from contacts.services.duplicates import find_by, forget_stale, merge_duplicates
+from contacts.services.exports import open_export, work_export
 from contacts.services.field_index import build_index
 from contacts.services.field_values import CHUNK, convert_chunk, wipe_chunk
 
@@ -60,6 +73,62 @@ def forget_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
     return _open(JobKind.FORGET_FIELD, {"field": field_id, "after": 0}, 0, actor, now)
 
 
+def change_many(
+    action: str, selection: Selection, given: Mapping[str, str], *, total: int, actor: str, now: datetime
+) -> ContactJob:
+    """Do one of `BulkAction` to many contacts, in the background; export is `export_many`.
+
+    Args:
+        given: what the form holds: list, name, field, value, category, channel, reason.
+        total: how many the colleague was told; set right when the job ends.
+
+    Raises:
+        BulkRefused: a bad value, or a filter that cannot be asked.
+    """
+    _refuse_errors(selection)
+    with transaction.atomic():
+        needs, subject = check_action(action, given, now=now)
+        request = {"action": action, "needs": needs, "subject": subject} | _about(selection)
+        return _open_audited(JobKind.BULK, AuditAction.BULK, request, total, actor, now)
+
+
+def export_many(
+    selection: Selection, *, only_email: bool, delimiter: str, total: int, actor: str, now: datetime
+) -> ContactJob:
+    """Write many contacts into a file, in the background. The file is kept for three days.
+
+    Raises:
+        BulkRefused: a filter that cannot be asked.
+    """
+    _refuse_errors(selection)
+    request = {"action": BulkAction.EXPORT, **open_export(only_email=only_email, delimiter=delimiter)}
+    with transaction.atomic():
+        return _open_audited(
+            JobKind.EXPORT, AuditAction.EXPORTED, request | _about(selection), total, actor, now
+        )
+
+
+def _about(selection: Selection) -> dict[str, Any]:
+    """Whom a job is about, and where it is; contacts made later are left out."""
+    last = Contact.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return {**selection.kept(), "after": 0, "last": last}
+
+
+def _refuse_errors(selection: Selection) -> None:
+    if selection.filter is not None and selection.filter.errors:
+        raise BulkRefused({"filter": "; ".join(selection.filter.errors.values())})
+
+
+def _open_audited(
+    kind: JobKind, action: AuditAction, request: dict[str, Any], total: int, actor: str, now: datetime
+) -> ContactJob:
+    job = _open(kind, request, total, actor, now)
+    if job.created_at == now:  # not one that waits already
+        details = {"job": job.pk, "action": request["action"], "count": total}
+        audit.keep([(0, details)], action=action, actor=actor, now=now)
+    return job
+
+
 def _open(kind: JobKind, request: dict[str, Any], total: int, actor: str, now: datetime) -> ContactJob:
     """A job, or the one of its kind that waits already: a double click starts one."""
     with transaction.atomic():
@@ -75,7 +144,7 @@ def _open(kind: JobKind, request: dict[str, Any], total: int, actor: str, now: d
 
 
 def _asks_same(job: ContactJob, request: dict[str, Any]) -> bool:
-    own = ("after", "last", "at")  # its progress
+    own = ("after", "last", "at", "secret", "parts")  # its progress
     return {k: v for k, v in job.request.items() if k not in own} == {
         k: v for k, v in request.items() if k not in own
     }
@@ -88,7 +157,7 @@ def cancel_job(job_id: int, *, now: datetime) -> bool:
 
 
 def work_job(*, now: datetime) -> int:
-    """Do one slice of the oldest job; returns how much it handled, 0 when nothing waits.
+    """Do one slice of the job that waited longest, so that jobs take turns; returns how much it handled, 0 when nothing waits.
 
     Raises:
         HookError, DatabaseError: another app is at fault, or the database is away; the job waits.
@@ -97,7 +166,7 @@ def work_job(*, now: datetime) -> int:
     try:
         with transaction.atomic():
             rows = ContactJob.objects.select_for_update(skip_locked=True).filter(state__in=WAITING)
-            job = rows.exclude(kind=JobKind.INDEX_FIELD).order_by("pk").first()
+            job = rows.exclude(kind=JobKind.INDEX_FIELD).order_by("state_at", "pk").first()
             if job is not None:
                 job_id = job.pk
                 return _slice(job, now)
@@ -173,6 +242,8 @@ SLICES: dict[JobKind, Callable[[ContactJob, datetime], tuple[int, bool]]] = {
     JobKind.MERGE_DUPLICATES: _merge,
     JobKind.CONVERT_FIELD: _convert,
     JobKind.FORGET_FIELD: _forget,
+    JobKind.BULK: work_bulk,
+    JobKind.EXPORT: work_export,
 }
 
 

@@ -1,5 +1,6 @@
 // Parts with `data-live="address"`: fetched again every `data-every` milliseconds while the page is seen and the part is
-// neither paused nor under the pointer. The reply is a fragment of HTML of our own server.
+// neither paused nor under the pointer nor in something closed. The reply is a fragment of HTML of our own server; its
+// header `X-Look-Again` may say when to look again.
 
 const LONGEST_PAUSE = 30_000;
 
@@ -11,7 +12,10 @@ function follow(part: HTMLElement): void {
   const address = part.dataset["live"] ?? "";
   const every = Number(part.dataset["every"] ?? "1000");
   const button = document.querySelector<HTMLButtonElement>(`[data-pause="${part.id}"]`);
+  const cover = part.closest("details");
   let pause = every;
+  let next = every;
+  let timer = 0;
   const isPaused = () => part.classList.contains("is-paused");
 
   button?.addEventListener("click", () => {
@@ -20,12 +24,13 @@ function follow(part: HTMLElement): void {
   });
 
   async function refresh(): Promise<void> {
-    if (document.hidden || isPaused() || part.matches(":hover, :focus-within") || hasSelection(part)) {
+    if ((cover && !cover.open) || document.hidden || isPaused() || part.matches(":hover, :focus-within") || hasSelection(part)) {
       return;
     }
     const reply = await fetch(address, { credentials: "same-origin", headers: { "X-Requested-With": "fetch" } });
     if (!reply.ok) throw new Error(String(reply.status));
     const open = Array.from(part.querySelectorAll("details[open][id]"), (row) => row.id);
+    next = Number(reply.headers.get("X-Look-Again")) || every;
     part.innerHTML = await reply.text();
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     part.dataset["state"] = "live";
@@ -34,14 +39,18 @@ function follow(part: HTMLElement): void {
   async function loop(): Promise<void> {
     try {
       await refresh();
-      pause = every;
+      pause = next;
     } catch {
       part.dataset["state"] = "away"; // shown by the stylesheet; tried again, ever more seldom
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
-    setTimeout(loop, pause);
+    timer = window.setTimeout(loop, pause);
   }
-  setTimeout(loop, every);
+  timer = window.setTimeout(loop, every);
+  cover?.addEventListener("toggle", () => {
+    window.clearTimeout(timer);
+    if (cover.open) loop();
+  });
 }
 
 function hasSelection(part: HTMLElement): boolean {

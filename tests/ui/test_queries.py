@@ -19,9 +19,16 @@ MOST = {"list": 10, "record": 15, "home": 12}
 # address → (kind, queries); the number is exact: more is a regression, fewer is a number to lower here
 PAGES = {
     "": ("home", 9),
-    "contacts/contact/": ("list", 6),
-    "contacts/contact/?q=person": ("list", 6),
-    "contacts/contact/?view=email-active": ("list", 6),
+    "contacts/contact/": ("list", 8),
+    "contacts/contact/?q=person": ("list", 8),
+    "contacts/contact/?view=email-active": ("list", 8),
+    "contacts/contact/?email=active&source=api&empty=phone&language=none": ("list", 8),
+    "contacts/contact/?list={list}&created_from=2020-01-01": ("list", 10),
+    "contacts/contact/panel/filters/": ("list", 6),
+    "contacts/contact/panel/columns/": ("list", 4),
+    "contacts/contact/panel/views/": ("list", 4),
+    "contacts/contactjob/": ("list", 3),
+    "jobs/tray/": ("list", 4),
     "contacts/contact/{contact}/change/": ("record", 12),
     "contacts/contact/{contact}/activity/?period=all": ("record", 15),
     "contacts/contactlist/": ("list", 4),
@@ -56,7 +63,7 @@ def fill(size: int) -> dict[str, int]:
             moment = now - timedelta(minutes=n + 1)
             accepted(kind, external_id=f"X{person}", event_at=moment, received_at=moment)
     drain(EventProcessing())
-    return {"contact": ids[0], "type": kinds[0].pk}
+    return {"contact": ids[0], "type": kinds[0].pk, "list": ContactList.objects.earliest("pk").pk}
 
 
 def count(client, address) -> int:
