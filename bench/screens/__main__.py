@@ -9,6 +9,7 @@ import os
 import statistics
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,15 @@ PAGES = (
     "contacts/contact/?view=email-active", "contacts/contact/?view=email-unconfirmed",
     "contacts/contact/?view=email-unsubscribed", "contacts/contact/?view=email-spam",
     "contacts/contact/?view=email-blacklisted", "contacts/contact/?view=phone-active",
-    "contacts/contact/?view=phone-blacklisted", "contacts/contact/?view=deleted", "contacts/contact/?q=id:777",
+    "contacts/contact/?view=phone-blacklisted", "contacts/contact/?view=deleted",
+    "contacts/contact/?sort=created-first", "contacts/contact/?sort=changed-first", "contacts/contact/?source=api",
+    "contacts/contact/?source=import", "contacts/contact/?source=widget", "contacts/contact/?language=uk",
+    "contacts/contact/?language=none", "contacts/contact/?language=de", "contacts/contact/?zone=Europe/Warsaw",
+    "contacts/contact/?email=none", "contacts/contact/?email=spam", "contacts/contact/?phone=none",
+    "contacts/contact/?push=telegram", "contacts/contact/?push=none", "contacts/contact/?list={list}",
+    "contacts/contact/?nolist={list}", "contacts/contact/?created_from=2020-01-01", "contacts/contact/?updated_to={day}",
+    "contacts/contact/?created_from={day}&created_to={day}", "contacts/contact/?filled=town",
+    "contacts/contact/?empty=phone&source=widget", "contacts/contact/panel/filters/", "contacts/contactjob/", "jobs/tray/", "contacts/contact/?q=id:777",
     "contacts/contact/?q=extid:A-777", "contacts/contact/?q=person777@example.com", "contacts/contact/?q=380500000778",
     "contacts/contact/?q=Koval777", "contacts/contact/?q=koval", "contacts/contact/?q=nobody-at-all",
     "contacts/contact/?q=ol", "contacts/contact/2/change/", "contacts/contact/1/activity/",
@@ -74,10 +83,13 @@ def signed_in() -> Any:
 
 
 def addresses() -> list[str]:
+    from contacts.models import ContactList
     from events.models import EventType
 
     busy = EventType.objects.filter(key="sizeType3").values_list("pk", flat=True).first() or 1
-    return [page.format(type=busy) for page in PAGES]
+    some = ContactList.objects.values_list("pk", flat=True).order_by("pk").first() or 1
+    day = (datetime.now(UTC) - timedelta(days=200)).date().isoformat()
+    return [page.format(type=busy, list=some, day=day) for page in PAGES]
 
 
 def visit(client: Any, address: str) -> tuple[int, float, int, list[str]]:

@@ -9,6 +9,12 @@ SELECT n, CASE WHEN n % 500 = 0 THEN 'deleted' ELSE 'active' END, false,
     now() - n * interval '1 minute', now() - ((n * 7919::bigint) % 300000) * interval '1 minute', ''
 FROM generate_series(1, 300000) AS n;
 UPDATE contacts_contact SET deleted_at = updated_at WHERE state = 'deleted';
+UPDATE contacts_contact SET language = (ARRAY['uk', 'uk', 'uk', 'en', 'pl', NULL])[1 + id % 6],
+    time_zone = CASE WHEN id % 50 = 0 THEN 'Europe/Warsaw' WHEN id % 3 <> 0 THEN 'Europe/Kyiv' END,
+    source = CASE WHEN id % 997 = 0 THEN 'widget' WHEN id % 20 = 0 THEN 'import' ELSE 'api' END;
+INSERT INTO contacts_key (kind, value, person_id, scope, is_active, created_at)
+SELECT CASE WHEN n % 10 = 0 THEN 'web' WHEN n % 301 = 0 THEN 'telegram' ELSE 'mobile' END, 't' || n, n * 3, '', true, now()
+FROM generate_series(1, 99000) AS n;
 
 INSERT INTO contacts_key (kind, value, person_id, scope, is_active, created_at)
 SELECT 'ext', 'A-' || n, n, '', true, now() FROM generate_series(1, 300000) AS n;

@@ -71,5 +71,6 @@ def tray(request: HttpRequest) -> HttpResponse:
     running = sum(job.is_running for job in jobs)
     reply = render(request, "ui/tray.html", {"jobs": jobs, "running": running})
     reply["X-Look-Again"] = str(SOON if running else LATER)
+    reply["X-Count"] = str(running)
     reply["Cache-Control"] = "no-store"
     return reply

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from cdp.ui.admin import Empty, Order, ReadOnlyAdmin
 from cdp.ui.formatting import moment, number
-from cdp.ui.jobs import SHOWN, TrayJob
+from cdp.ui.jobs import LATER, SHOWN, SOON, TrayJob
 from cdp.ui.status import status_pill
 from contacts.admin.bulk import may_export
 from contacts.admin.identity import MERGE
@@ -88,15 +88,16 @@ class ContactJobAdmin(ReadOnlyAdmin):
     ) -> Any:
         job = self._job(request, object_id)
         context = self.admin_site.each_context(request) | {
-            "title": str(job), "opts": self.opts, "may_cancel": may_cancel(request.user, job), "words": about(job),
-            **_progress(request, job),
+            "title": str(job), "opts": self.opts, "words": about(job), **_progress(request, job),
         }  # fmt: skip
         return render(request, "contacts/job.html", context)
 
     def part(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """The part of the page that refreshes itself."""
         job = self._job(request, job_id)
-        return render(request, "contacts/job_progress.html", _progress(request, job))
+        reply = render(request, "contacts/job_progress.html", _progress(request, job))
+        reply["X-Look-Again"] = str(SOON if job.state in jobs.WAITING else LATER)
+        return reply
 
     def cancel(self, request: HttpRequest, job_id: int) -> HttpResponse:
         job = self._job(request, job_id)
@@ -126,7 +127,9 @@ class ContactJobAdmin(ReadOnlyAdmin):
 
 def _progress(request: HttpRequest, job: ContactJob) -> dict[str, Any]:
     """What the part that refreshes itself shows."""
-    found: dict[str, Any] = {"job": job, "result": result_text(job)}
+    found: dict[str, Any] = {
+        "job": job, "result": result_text(job), "may_cancel": may_cancel(request.user, job),
+    }  # fmt: skip
     if exports.is_ready(job, now=datetime.now(UTC)) and may_export(request.user):
         found["file_link"] = reverse("admin:contacts_contactjob_file", args=[job.pk])
         found["file_until"] = exports.expires_at(job)
