@@ -6,6 +6,7 @@ A filter is a condition, not a set of people: whoever holds it (a saved view, a 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -146,12 +147,16 @@ def read_filter(params: Mapping[str, str], *, term: SearchTerm | None = None) ->
     found = Filter(view=params.get("view", ""), term=term)
     if found.view and found.view not in VIEWS:
         found.view = ""  # as the list itself does with a view it does not know
-    for name, kind in KINDS.items():
+    readers = dict(READERS)
+    if any(params.get(name, "").strip() for name in DAYS):
+        zone = ZoneInfo(Account.objects.values_list("time_zone", flat=True).get(pk=1))
+        readers |= {name: partial(_by_day, name, zone=zone) for name in DAYS}
+    for name, reader in readers.items():
         value = params.get(name, "").strip()
         if not value:
             continue
         try:
-            found.conditions.append(_read(name, value, kind))
+            found.conditions.append(_read(name, value, reader))
         except FilterError as error:
             found.errors[name] = str(error)
     if term is None and params.get("q", "").strip():
@@ -318,25 +323,30 @@ def _by_zone(value: str) -> Condition:
     return _normalised(value, "z", normalise_time_zone, _("time zone: %(names)s"), _("has no time zone"))
 
 
-def _since(column: str, sentence: Any, *, is_end: bool = False) -> Reader:
+def _by_day(name: str, value: str, zone: ZoneInfo) -> Condition:
     """A day of the account; the end counts whole."""
+    try:
+        day = date.fromisoformat(value)
+    except ValueError as error:
+        raise FilterError(
+            _("“%(value)s” is no date: write it as 2026-01-31.") % {"value": value[:40]}
+        ) from error
+    if not 1900 <= day.year <= 2100:
+        raise FilterError(_("The year must be between 1900 and 2100."))
+    column, is_end, sentence = DAYS[name]
+    start = datetime.combine(day + timedelta(days=1) if is_end else day, time(), zone)
+    way = "lt" if is_end else "gte"
+    text = sentence % {"day": day.isoformat()}
+    return Condition("", "", text, lambda rows: rows.filter(**{f"{column}__{way}": start}))
 
-    def read(value: str) -> Condition:
-        try:
-            day = date.fromisoformat(value)
-        except ValueError as error:
-            raise FilterError(
-                _("“%(value)s” is no date: write it as 2026-01-31.") % {"value": value[:40]}
-            ) from error
-        if not 1900 <= day.year <= 2100:
-            raise FilterError(_("The year must be between 1900 and 2100."))
-        zone = ZoneInfo(Account.objects.values_list("time_zone", flat=True).get(pk=1))
-        start = datetime.combine(day + timedelta(days=1) if is_end else day, time(), zone)
-        way = "lt" if is_end else "gte"
-        text = sentence % {"day": day.isoformat()}
-        return Condition("", "", text, lambda rows: rows.filter(**{f"{column}__{way}": start}))
 
-    return read
+# Parameter → column, whether it is the end, and the words of the chip.
+DAYS: dict[str, tuple[str, bool, Any]] = {
+    "created_from": ("created_at", False, gettext_lazy("created since %(day)s")),
+    "created_to": ("created_at", True, gettext_lazy("created until %(day)s")),
+    "updated_from": ("updated_at", False, gettext_lazy("changed since %(day)s")),
+    "updated_to": ("updated_at", True, gettext_lazy("changed until %(day)s")),
+}
 
 
 def _by_filled(value: str) -> Condition:
@@ -378,7 +388,7 @@ def _filled(rows: Any, word: str) -> Any:
     return rows.filter(~Q(**{f"{word}__isnull": True}) & ~Q(**{word: ""}))
 
 
-KINDS: dict[str, Reader] = {
+READERS: dict[str, Reader] = {
     "email": _by_address(
         "email", "email_norm", gettext_lazy("has an e-mail"), gettext_lazy("has no e-mail"), gettext_lazy("e-mail is: %(states)s")
     ),
@@ -391,12 +401,9 @@ KINDS: dict[str, Reader] = {
     "segment": _in_segment,
     "nosegment": _out_of_segment,
     "source": _by_source,
-    "created_from": _since("created_at", gettext_lazy("created since %(day)s")),
-    "created_to": _since("created_at", gettext_lazy("created until %(day)s"), is_end=True),
-    "updated_from": _since("updated_at", gettext_lazy("changed since %(day)s")),
-    "updated_to": _since("updated_at", gettext_lazy("changed until %(day)s"), is_end=True),
     "language": _by_language,
     "zone": _by_zone,
     "filled": _by_filled,
     "empty": _by_empty,
 }  # fmt: skip
+KINDS = (*READERS, *DAYS)  # every parameter that is a filter

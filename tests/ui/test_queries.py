@@ -23,7 +23,7 @@ PAGES = {
     "contacts/contact/?q=person": ("list", 8),
     "contacts/contact/?view=email-active": ("list", 8),
     "contacts/contact/?email=active&source=api&empty=phone&language=none": ("list", 8),
-    "contacts/contact/?list={list}&created_from=2020-01-01": ("list", 10),
+    "contacts/contact/?list={list}&created_from=2020-01-01&created_to=2100-01-01": ("list", 10),
     "contacts/contact/panel/filters/": ("list", 6),
     "contacts/contact/panel/columns/": ("list", 4),
     "contacts/contact/panel/views/": ("list", 4),
