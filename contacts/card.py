@@ -74,11 +74,12 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a section: text, where it leads, and a remark."""
+    """A line of a section: text, where it leads, a remark, and the right without which it leads nowhere."""
 
     text: str
     url: str = ""
     note: str = ""
+    permission: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -68,7 +69,8 @@ class ContactSource:
     def _identifier(self, row: IdentifierChange) -> Entry:
         titles = {"replaced": _("Identifier replaced"), "moved": _("Identifier moved to another contact")}
         kind = KINDS.get(row.kind, row.kind)
-        links = [(f"id {row.moved_to}", str(row.moved_to))] if row.moved_to else []
+        address = reverse("admin:contacts_contact_change", args=[row.moved_to]) if row.moved_to else ""
+        links = [(f"id {row.moved_to}", address)] if address else []
         title = titles.get(row.reason, _("Identifier removed"))
         return Entry(
             row.held_until,

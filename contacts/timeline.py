@@ -25,7 +25,8 @@ class Entry:
     status: tuple[str, str] | None = None  # (kind, value) of the status registry
     summary: str = ""
     details: dict[str, Any] = field(default_factory=dict)
-    links: Sequence[tuple[str, str]] = ()
+    links: Sequence[tuple[str, str]] = ()  # (label, address)
+    links_permission: str = ""  # without it the links are not shown
 
     @property
     def cursor(self) -> str:

@@ -42,7 +42,7 @@ def register_all() -> None:
     register_home(
         "problems",
         set_aside,
-        permission=see,
+        permission="events.view_quarantinedevent",
         only_if=lambda _now: QuarantinedEvent.objects.filter(replayed_at=None),
     )
     register_home("problems", late, permission=see)

@@ -83,4 +83,5 @@ class MessageSource:
             row.planned_at, f"message-{row.pk:020d}", "campaign", name, status=("delivery", stage_of(row)),
             summary=row.subject, details={key: value for key, value in details.items() if value},
             links=((_("Open"), reverse("admin:messaging_delivery_change", args=[row.pk])),),
+            links_permission="messaging.view_delivery",
         )  # fmt: skip

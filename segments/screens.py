@@ -16,6 +16,7 @@ from segments.models import Segment, SegmentState
 from segments.services.chunks import segments_holding
 
 SEE = "segments.view_segment"
+SEE_PERSONAL = "contacts.view_personal_data"
 MOST_ON_CARD = 300
 
 
@@ -57,7 +58,12 @@ def segments_of(contact: Contact) -> list[Line]:
     names = dict(rows.values_list("pk", "name")[:MOST_ON_CARD])
     held = set(segments_holding(contact.pk, list(names)))
     return [
-        Line(name, f"{reverse('admin:segments_segment_why', args=[pk])}?contact={contact.pk}", _("why?"))
+        Line(
+            name,
+            f"{reverse('admin:segments_segment_why', args=[pk])}?contact={contact.pk}",
+            _("why?"),
+            SEE_PERSONAL,
+        )
         for pk, name in names.items()
         if pk in held
     ]

@@ -43,7 +43,10 @@ def register_all() -> None:
         "waiting": Status("blue", gettext_lazy("Queued")), "running": Status("blue", gettext_lazy("Running")),
         "done": Status("green", gettext_lazy("Finished")), "failed": Status("red", gettext_lazy("Failed")),
     })  # fmt: skip
-    register_home("problems", dead_signals, permission=see, only_if=lambda _now: DeadSignal.objects.all())
+    see_signals = "workflows.view_deadsignal"
+    register_home(
+        "problems", dead_signals, permission=see_signals, only_if=lambda _now: DeadSignal.objects.all()
+    )
     register_home("problems", failed_jobs, permission=see, only_if=lambda _now: FAILED_JOBS.all())
     register_home("steps", steps, permission=see, order=60)
     register_tab(Tab("workflows", gettext_lazy("Workflows"), "admin:workflows_workflow_contact", see, 30))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from cdp.ui.admin import Empty, ListAdmin, Order, View
-from cdp.ui.formatting import moment
+from cdp.ui.formatting import moment, wording
 from cdp.ui.status import status_pill
 from contacts.models import Contact
 from contacts.normalise import normalise_email
@@ -58,7 +58,7 @@ class MessageAdmin(ListAdmin):
             (row.revision.content.get(row.default_language) or {}).get("subject", "") if row.revision else ""
         )
         return format_html(
-            '<span class="ui-strong">{}</span><br><span class="ui-meta">{}</span>', row.name, text
+            '<span class="ui-strong">{}</span><br><span class="ui-meta">{}</span>', row.name, wording(text)
         )
 
     @admin.display(description=gettext_lazy("State"))
