@@ -4,7 +4,7 @@ Claimed rows are deleted; evaluating happens in a later statement, which sees wh
 writes a segment's chunks holds its lane, taken before evaluating, in the order of ids.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -21,8 +21,8 @@ from segments.services import packing
 from segments.services.chunks import read_chunks, write_chunks
 from segments.services.definitions import break_segment, request_build
 from segments.services.evaluation import Pass
-from segments.services.journal import Change, note_changes, resize
-from segments.services.queue import EVERYTHING
+from segments.services.journal import Difference, forget, note_changes, resize
+from segments.services.queue import ERASED, EVERYTHING
 from segments.services.trees import Trees
 
 log = structlog.get_logger(__name__)
@@ -63,6 +63,8 @@ def work_queue(*, now: datetime, limit: int = BATCH) -> int:
             return 0
         targets = _fan_out(rows)
         crash_point("live_claimed")
+        if erased := [person for source, person, _is_muted, _reason in rows if source == ERASED]:
+            forget(erased)
         if targets:
             _bring_up_to_date(targets, now=now)
         crash_point("live_before_commit")
@@ -147,7 +149,7 @@ def _write(
     evaluation = Pass(now=now, among=persons, catalogue=catalogue, uses_stored=True)
     evaluation.prefetch(wanted.values())
     stored = read_chunks(list(wanted), list(packing.chunks_in(persons)))
-    changes: list[Change] = []
+    differences: list[Difference] = []
     chunks: dict[tuple[int, int], BitMap64] = {}
     for segment_id, tree in wanted.items():
         target = targets[segment_id]
@@ -156,17 +158,20 @@ def _write(
         changed = before ^ after
         for chunk in packing.chunks_in(changed):
             chunks[(segment_id, chunk)] = packing.chunk_of(after, chunk)
-        changes += [
-            Change(
-                segment_id, person, person in after, person not in target.aloud,
-                ChangeReason.DATA if person in target.by_data else ChangeReason.CLOCK,
-            )
-            for person in changed
-        ]  # fmt: skip
-    if changes:
+        differences += _by_cause(segment_id, changed, after, target)
+    if differences:
         write_chunks(chunks)
-        note_changes(changes, now=now)
-        resize(sorted({change.segment_id for change in changes}), now=now)
+        note_changes(differences, now=now)
+        resize(sorted({one.segment_id for one in differences}), now=now)
+
+
+def _by_cause(segment_id: int, changed: BitMap64, after: BitMap64, target: Target) -> Iterator[Difference]:
+    """A segment's changes by whether they are muted and by their reason."""
+    for is_muted, some in ((False, changed & target.aloud), (True, changed - target.aloud)):
+        by_data = some & target.by_data
+        for reason, ids in ((ChangeReason.DATA, by_data), (ChangeReason.CLOCK, some - by_data)):
+            if ids:
+                yield Difference(segment_id, ids & after, ids - after, is_muted, reason)
 
 
 def _remember(segment_id: int, persons: BitMap64) -> None:
