@@ -239,7 +239,7 @@ class _Run:
 
     def _outcome(self, row: Claimed, handover: Handover) -> Outcome:
         if handover.state is HandoverState.AWAY:
-            self.is_away, self.words = True, handover.text
+            self.is_away, self.words = True, f"{handover.code} {handover.text}".strip()
         if handover.state in (HandoverState.AWAY, HandoverState.UNTOUCHED):
             return Outcome(row, DeliveryState.PLANNED, error=handover.text)
         self.handed += 1
