@@ -5,22 +5,22 @@ A message counts as delivered when the provider accepted it and it did not bounc
 never sent one does not match. Hits of machines count only with `machine: true`; tests never do.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from cdp.hooks import MessageActivity
-from messaging.models import Channel, Message
+from messaging.message_filter import MessageFilter
 from segments.catalogue import Catalogue
 from segments.leaves import operators, wording
 from segments.leaves.activity import Rows
 from segments.leaves.base import Leaf, Query, Scope
 from segments.leaves.measures import Measure
-from segments.leaves.operators import Sql, TextValue
+from segments.leaves.operators import Sql
 from segments.leaves.windows import Window
 from segments.rules.errors import BrokenReference
 from segments.rules.members import Members
@@ -30,8 +30,6 @@ RECORDED = ("sent", "error", "opened", "clicked", "unsubscribed", "unavailable",
 DELIVERED = ("delivered", "unopened", "unclicked")
 RATED = ("delivered", "opened", "clicked")
 FUNCTIONS = ("count", "messages", "distinct_days", "first_at", "last_at")
-CAUSES = ("campaign", "workflow", "api")
-URL_OPERATORS = operators.with_negatives(operators.TEXT)
 RATE_READS = {
     "delivered": ("sent", "error"), "opened": ("sent", "error", "opened", "clicked"),
     "clicked": ("sent", "error", "opened", "clicked"),
@@ -58,99 +56,6 @@ WORDS = {
 }  # fmt: skip
 
 
-# Which workflows of these ids there are; the app of workflows says.
-known_workflows: list[Callable[[Collection[int]], set[int]]] = []
-
-
-@dataclass(frozen=True, slots=True)
-class MessageFilter:
-    """Which messages; list-valued members mean any of, different members are joined by and."""
-
-    channels: tuple[str, ...] = ()
-    messages: tuple[int, ...] = ()
-    campaigns: tuple[int, ...] = ()
-    workflows: tuple[int, ...] = ()
-    causes: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    domains: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    url: tuple[str, Any] | None = None
-    includes_machines: bool = False
-
-    @classmethod
-    def read(cls, members: Members) -> "MessageFilter":
-        return cls(
-            channels=members.texts("channel", None, choices=Channel.values),
-            messages=_ids(members, "message"),
-            campaigns=_ids(members, "campaign"),
-            workflows=_ids(members, "workflow"),
-            causes=members.texts("campaign_type", None, choices=CAUSES),
-            tags=members.texts("tag", None),
-            languages=members.texts("language", None),
-            categories=members.texts("category", None),
-            domains=tuple(domain.lower() for domain in members.texts("domain", None)),
-            reasons=members.texts("reason", None),
-            url=members.part("url", _read_url, None),
-            includes_machines=members.flag("machine"),
-        )
-
-    def check(self, catalogue: Catalogue) -> None:
-        """Raises: BrokenReference: a message, workflow or category is not there."""
-        known = set(Message.objects.filter(pk__in=self.messages).values_list("pk", flat=True))
-        for number in self.messages:
-            if number not in known:
-                raise BrokenReference("unknown_message", f"there is no message with the id {number}")
-        there = {pk for find in known_workflows for pk in find(self.workflows)}
-        for number in self.workflows:
-            if number not in there:
-                raise BrokenReference("unknown_workflow", f"there is no workflow with the id {number}")
-        for key in self.categories:
-            catalogue.category_of(key)
-
-    def conditions(self, catalogue: Catalogue) -> list[Sql]:
-        """Over `messaging_activity a`, its delivery `d` and message `m`."""
-        by_column: tuple[tuple[str, Any], ...] = (
-            ("a.channel = ANY(%s)", self.channels), ("a.message_id = ANY(%s)", self.messages),
-            ("a.cause_kind = ANY(%s)", self.causes), ("m.tags && %s::varchar[]", self.tags),
-            ("d.language = ANY(%s)", self.languages), ("lower(split_part(d.endpoint, '@', 2)) = ANY(%s)", self.domains),
-            ("a.reason = ANY(%s)", self.reasons),
-            ("(a.cause_kind = 'campaign' AND a.cause_id = ANY(%s))", self.campaigns),
-        )  # fmt: skip
-        found: list[Sql] = [(sql, (list(values),)) for sql, values in by_column if values]
-        if self.workflows:
-            numbers = [str(number) for number in self.workflows]
-            found.append(
-                (
-                    "(a.cause_kind = 'workflow' AND d.context #>> '{workflow,workflowId}' = ANY(%s))",
-                    (numbers,),
-                )
-            )
-        if self.categories:
-            ids = [catalogue.category_of(key).pk for key in self.categories]
-            found.append((
-                "EXISTS (SELECT 1 FROM messaging_message_categories mc WHERE mc.message_id = a.message_id "
-                "AND mc.subscriptioncategory_id = ANY(%s))", (ids,),
-            ))  # fmt: skip
-        if self.url is not None:
-            found.append(_url_sql(*self.url))
-        return found
-
-    def words(self) -> str:
-        named = (
-            (_("channel"), self.channels), (_("message"), self.messages), (_("campaign"), self.campaigns),
-            (_("workflow"), self.workflows), (_("sent by"), self.causes), (_("tag"), self.tags), (_("language"), self.languages),
-            (_("category"), self.categories), (_("domain"), self.domains), (_("reason"), self.reasons),
-        )  # fmt: skip
-        parts = [f"{name} {wording.values(list(values))}" for name, values in named if values]
-        if self.url is not None:
-            parts.append(f"{_('link')} {wording.operator(self.url[0])} {wording.values(self.url[1])}".strip())
-        if self.includes_machines:
-            parts.append(_("machines counted"))
-        return ", ".join(parts)
-
-
 @dataclass(frozen=True, slots=True)
 class MessageLeaf(Leaf):
     """Index `messaging_activity_kind` (kind, at, person_id); among ids `messaging_activity_person`."""
@@ -169,6 +74,8 @@ class MessageLeaf(Leaf):
         found = members.part("filter", MessageFilter.read, MessageFilter())
         if found.url is not None and activity != "clicked":
             raise members.fail("filter", "url is for clicked")
+        if found.read_delay is not None and activity != "opened":
+            raise members.fail("filter", "read_delay is for opened")
         window = members.part("window", Window.read, Window())
         if window.type == "next":
             raise members.fail("window", "next is for dates of contacts")
@@ -257,13 +164,6 @@ def on_message_activity(batch: MessageActivity) -> None:
     mark_dirty(sorted(changes), now=batch.now, reason="message")
 
 
-def _ids(members: Members, name: str) -> tuple[int, ...]:
-    if members.has(name):
-        return members.integers(name)
-    members.take(name, None)
-    return ()
-
-
 def _read_rate(members: Members, activity: str, filter_: MessageFilter) -> tuple[str, Measure]:
     """`{"fn": "rate"}` and its comparison; clicks may be of the opened: `"base": "opened"`."""
 
@@ -276,8 +176,10 @@ def _read_rate(members: Members, activity: str, filter_: MessageFilter) -> tuple
     base = members.part("measure", read)
     if activity not in RATED:
         raise members.fail("measure", f"rate is of {', '.join(RATED)}")
-    if filter_.url is not None or filter_.reasons or filter_.includes_machines:
-        raise members.fail("filter", "url, reason and machine say nothing of messages without the activity")
+    if filter_.url or filter_.read_delay or filter_.reasons or filter_.includes_machines:
+        raise members.fail(
+            "filter", "url, read_delay, reason and machine say nothing of messages without the activity"
+        )
     cmp = members.choice("cmp", operators.with_negatives(operators.NUMBER), code="unknown_operator")
     measure = Measure("rate", cmp=cmp, value=None)
     if cmp not in ("is_empty", "not_empty"):
@@ -287,23 +189,3 @@ def _read_rate(members: Members, activity: str, filter_: MessageFilter) -> tuple
         except BrokenReference as error:
             raise members.fail("value", error.message) from error
     return ("sent" if activity == "delivered" else base), measure
-
-
-def _read_url(members: Members) -> tuple[str, Any]:
-    cmp = members.choice("cmp", URL_OPERATORS, code="unknown_operator")
-    value = None
-    if cmp not in ("is_empty", "not_empty"):
-        value = members.keep("value", members.take("value"))
-        try:
-            _url_sql(cmp, value)
-        except BrokenReference as error:
-            raise members.fail("value", error.message) from error
-    return cmp, value
-
-
-def _url_sql(cmp: str, value: Any) -> Sql:
-    positive, is_complement = operators.positive_of(cmp)
-    text, params = operators.text_sql(
-        TextValue("lower(a.url)", "a.url", "a.url"), positive, value, exact=False
-    )
-    return (f"(({text}) IS NOT TRUE)" if is_complement else f"({text})"), params

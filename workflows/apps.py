@@ -10,7 +10,7 @@ class WorkflowsConfig(AppConfig):
         import workflows.blocks  # noqa: F401 - registers the blocks
         from cdp import hooks
         from contacts import field_uses, persons, timeline
-        from messaging.leaves import known_workflows
+        from messaging.message_filter import known_workflows
         from workflows import engines, handlers, screens
         from workflows.services.editing import existing_workflows, workflows_using_fields
         from workflows.timeline import LaunchSource

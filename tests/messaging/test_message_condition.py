@@ -187,6 +187,22 @@ def test_messages_of_a_workflow() -> None:
         found("sent", filter={"workflow": [made.pk, 99]})
 
 
+def test_the_time_from_sending_to_opening() -> None:
+    quick, slow = (
+        delivery(contact(name), message(name)[0], sent_at=NOW - timedelta(days=3)) for name in ("ann", "bob")
+    )
+    happens(quick, "sent", "opened", days_ago=3 - 0.5 / 24)
+    happens(slow, "sent", "opened", days_ago=1)
+    within = {"read_delay": {"cmp": "lte", "value": 1, "unit": "hour"}}
+    assert found("opened", filter=within) == {quick.contact_id}
+    assert found("opened", filter={"read_delay": {"cmp": "gt", "value": 60, "unit": "minute"}}) == {
+        slow.contact_id
+    }
+    assert found("opened", filter={"read_delay": {"cmp": "between", "value": [1, 3], "unit": "day"}}) == {
+        slow.contact_id
+    }
+
+
 def test_the_words_of_a_rate() -> None:
     measure = {"fn": "rate", "base": "opened"}
     definition = read_definition(
@@ -226,7 +242,10 @@ def test_activity_brings_people_in_and_out_live() -> None:
 @pytest.mark.parametrize(
     ("members", "path"),
     [
-        ({"activity": "seen"}, "/activity"), ({"activity": "opened", "filter": {"read_delay": 3}}, "/filter/read_delay"),
+        ({"activity": "seen"}, "/activity"), ({"activity": "opened", "filter": {"strategy_segment": 3}}, "/filter/strategy_segment"),
+        ({"activity": "opened", "filter": {"read_delay": {"cmp": "lt", "value": "x", "unit": "hour"}}}, "/read_delay/value"),
+        ({"activity": "opened", "filter": {"read_delay": {"cmp": "lt", "value": 1, "unit": "year"}}}, "/read_delay/unit"),
+        ({"activity": "sent", "filter": {"read_delay": {"cmp": "lt", "value": 1, "unit": "hour"}}}, "/filter"),
         ({"activity": "opened", "filter": {"url": {"cmp": "eq", "value": "x"}}}, "/filter"),
         ({"activity": "opened", "window": {"type": "next", "amount": 1, "unit": "day"}}, "/window"),
         ({"activity": "opened", "measure": {"fn": "sum", "param": "x"}}, "/measure/fn"),
