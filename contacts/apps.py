@@ -7,7 +7,7 @@ class ContactsConfig(AppConfig):
     verbose_name = _("Audience")
 
     def ready(self) -> None:
-        from contacts import engines, persons, screens, timeline  # models are only there once apps are
+        from contacts import checks, engines, persons, screens, timeline  # noqa: F401 - checks register themselves; models are only there once apps are
         from contacts.history import ContactSource
 
         table = persons.PersonTable
