@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Sum
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from cdp.ui.formatting import number
 from cdp.ui.home import Problem, Step, Tile, register_home
@@ -39,6 +39,12 @@ def register_all() -> None:
         "validation",
         {"off": Status("grey", gettext_lazy("Off")), "strict": Status("green", gettext_lazy("Checked"))},
     )
+    register_status("order", {
+        "INITIALIZED": Status("blue", pgettext_lazy("purchase", "Placed")),
+        "IN_PROGRESS": Status("blue", pgettext_lazy("purchase", "Being handled")),
+        "DELIVERED": Status("green", gettext_lazy("Delivered")),
+        "CANCELLED": Status("grey", gettext_lazy("Cancelled")),
+    })  # fmt: skip
     register_home(
         "problems",
         set_aside,

@@ -19,18 +19,16 @@ from cdp.api.moments import zone_of
 from cdp.models import Account
 from cdp.ui.admin import Empty, ListAdmin, Order, View
 from cdp.ui.formatting import moment
-from contacts import timeline
 from contacts.admin import actions, columns, identity
+from contacts.admin.activity import read_activity
 from contacts.admin.forms import ContactForm, NewContactForm
 from contacts.card import read_card, sections
 from contacts.models import Address, Contact, ContactState, MergeRecord
-from contacts.persons import pending_sources
 from contacts.querysets import ContactQuerySet
 from contacts.services.manual import ManualRefused, create_contact, edit_contact
 from contacts.tabs import tabs_for
 
 SEE_PERSONAL = "contacts.view_personal_data"
-PERIODS = {"1": 1, "7": 7, "30": 30, "365": 365, "all": 0}
 
 
 def _address(kind: str, column: str, *statuses: str) -> Any:
@@ -160,24 +158,9 @@ class ContactAdmin(ListAdmin):
         contact = self._contact(request, contact_id)
         if contact.state in (ContactState.MERGED, ContactState.ERASED):
             return self._gone(request, contact)
-        period = request.GET.get("period", "30")
-        days = PERIODS.get(period, 30)
-        since = timezone.now() - timedelta(days=days) if days else None
-        chosen = request.GET.get("kind", "")
-        names = [chosen] if chosen in timeline.registry else list(timeline.registry)
-        before = timeline.read_cursor(request.GET.get("before", ""))
-        words = request.GET.get("q", "").strip().replace("\0", "")[:100]
-        also = tuple(pending_sources([contact.pk]).get(contact.pk, ()))
-        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words, also, {"contact": contact})
-        entries, more = timeline.page(query, names)
-        counts = timeline.counts(query)
-        kinds = [{"name": "", "label": _("All"), "count": sum(counts.values())}]
-        kinds += [{"name": n, "label": s.label, "count": counts[n]} for n, s in timeline.registry.items()]
-        context = {
-            "tab": "activity", "entries": entries, "more": more, "kinds": kinds, "kind": chosen, "period": period,
-            "words": words, "most": timeline.MOST_COUNTED, "is_first": before is None,
-        }  # fmt: skip
-        return self._render(request, contact, "contacts/activity.html", context)
+        context = read_activity(contact, request.GET.dict(), now=timezone.now())
+        status = 400 if context["asked"].faults else 200
+        return self._render(request, contact, "contacts/activity.html", context, status=status)
 
     def identity(self, request: HttpRequest, contact_id: int) -> Any:
         """The tab of identifiers over time, merges, and who did what."""
@@ -229,13 +212,19 @@ class ContactAdmin(ListAdmin):
         return render(request, "contacts/gone.html", context, status=410)
 
     def _render(
-        self, request: HttpRequest, contact: Contact, template: str, context: dict[str, Any]
+        self,
+        request: HttpRequest,
+        contact: Contact,
+        template: str,
+        context: dict[str, Any],
+        *,
+        status: int = 200,
     ) -> HttpResponse:
         user: Any = request.user
         may_see = user.has_perm(SEE_PERSONAL)
-        extras = columns.read_extras([contact], may_see=may_see)[contact.pk]
+        name = columns.name_of(contact, may_see=may_see)
         frame = self.admin_site.each_context(request) | {
-            "title": extras.name, "opts": self.opts, "contact": contact, "name": extras.name, "may_see": may_see,
+            "title": name, "opts": self.opts, "contact": contact, "name": name, "may_see": may_see,
             "initials": columns.initials_of(contact),
             "more_tabs": tabs_for(user, contact.pk),
             "may_change": self.has_change_permission(request), "may_delete": user.has_perm("contacts.delete_contact"),
@@ -243,7 +232,7 @@ class ContactAdmin(ListAdmin):
             "may_erase": user.has_perm("contacts.delete_contact") and may_see,
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
-        return render(request, template, frame | context)
+        return render(request, template, frame | context, status=status)
 
     def render_tab(
         self,
