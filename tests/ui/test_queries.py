@@ -22,7 +22,7 @@ PAGES = {
     "contacts/contact/": ("list", 6),
     "contacts/contact/?q=person": ("list", 6),
     "contacts/contact/?view=email-active": ("list", 6),
-    "contacts/contact/{contact}/change/": ("record", 9),
+    "contacts/contact/{contact}/change/": ("record", 11),
     "contacts/contact/{contact}/activity/?period=all": ("record", 11),
     "contacts/contactlist/": ("list", 4),
     "contacts/subscriptioncategory/": ("list", 3),
