@@ -12,6 +12,7 @@ from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
 from contacts.card import Line, Section, register_section
 from contacts.models import Contact
+from contacts.services.exporting import register_export
 from segments.models import Segment, SegmentState
 from segments.services.chunks import segments_holding
 
@@ -37,6 +38,7 @@ def register_all() -> None:
     )
     register_home("problems", problems, permission=SEE, only_if=_broken)
     title, empty = gettext_lazy("Dynamic segments"), gettext_lazy("In none now.")
+    register_export("segments", names_of_segments)
     register_section(Section("segments", title, SEE, segments_of, empty))
 
 
@@ -67,3 +69,9 @@ def segments_of(contact: Contact) -> list[Line]:
         for pk, name in names.items()
         if pk in held
     ]
+
+
+def names_of_segments(contact_id: int) -> dict[int, str]:
+    """For the file with a person's data: the dynamic segments it is in."""
+    names = dict(Segment.objects.order_by("pk").values_list("pk", "name"))
+    return {pk: names[pk] for pk in segments_holding(contact_id, list(names))}

@@ -11,6 +11,14 @@ class AuditAction(models.TextChoices):
     MERGED = "merged", _("Merged")
     UNMERGED = "unmerged", _("Merge undone")
     FIELD = "field", _("Field changed")
+    UNSUBSCRIBED = "unsubscribed", _("Address unsubscribed")
+    BLACKLISTED = "blacklisted", _("Address blacklisted")
+    UNBLACKLISTED = "unblacklisted", _("Address taken off the blacklist")
+    LISTED = "listed", _("Added to a list")
+    UNLISTED = "unlisted", _("Removed from a list")
+    LAUNCHED = "launched", _("Workflow launched by hand")
+    TESTED = "tested", _("Test message sent")
+    EXPORTED = "exported", _("Data exported")
 
 
 class ContactAudit(models.Model):
@@ -19,7 +27,7 @@ class ContactAudit(models.Model):
     id = models.BigAutoField(primary_key=True)
     contact_id = models.BigIntegerField(_("contact"))
     at = models.DateTimeField(_("time"))
-    action = models.CharField(_("action"), max_length=8, choices=AuditAction.choices)
+    action = models.CharField(_("action"), max_length=16, choices=AuditAction.choices)
     actor = models.TextField(_("by"))
     reason = models.TextField(_("reason"), default="", blank=True)
     details = models.JSONField(_("details"), default=dict)
