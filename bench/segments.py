@@ -24,12 +24,13 @@ from contacts.models import ContactField, FieldGroup
 from events.models import EventType, InboxEvent
 from events.services.processing import process_lane
 from segments.models import Build, Dirty, Segment
+from segments.services import packing
 from segments.services.builds import build_segment
 from segments.services.chunks import replace_members, stored_members
 from segments.services.definitions import create_segment
 from segments.services.evaluation import evaluate
 from segments.services.indexes import index_parameter
-from segments.services.journal import Change, note_changes, resize
+from segments.services.journal import Difference, note_changes, resize
 from segments.services.live import work_queue
 from segments.services.queue import mark_dirty
 
@@ -113,6 +114,8 @@ BOUGHT = "SELECT person FROM e WHERE type = {purchase} AND moment <= {now} AND "
 TWO = f"{BOUGHT}moment >= {{d30}} AND category = 'cat3' GROUP BY 1 HAVING count(*) >= 2"
 OPENED = "SELECT person FROM e WHERE type = {opened} AND moment >= {d90} AND moment <= {now}"
 SUM = f"{BOUGHT}moment >= {{d365}} GROUP BY 1 HAVING sum(amount) > 300"
+UPDATE_CHUNK = "UPDATE segments_segmentchunk SET bits = %s, count = %s WHERE segment_id = %s AND chunk = %s"
+INSERT_CHUNK = "INSERT INTO segments_segmentchunk (bits, count, segment_id, chunk) VALUES (%s, %s, %s, %s)"
 LIMITS = {
     "i": "SELECT id FROM c WHERE country = 'CZ' AND score > 50 AND tier = 'gold'",
     "ii": TWO,
@@ -263,36 +266,40 @@ class SegmentBench:
             def write() -> None:
                 with transaction.atomic():
                     replace_members(segment_id, before=before, after=after)
-                    changed = [Change(segment_id, one, one in after, False, "data") for one in before ^ after]
-                    note_changes(changed, now=NOW)
+                    changed = Difference(segment_id, after - before, before - after, False, "data")
+                    note_changes([changed], now=NOW)
                     resize([segment_id], now=NOW)
 
             seconds, _ = timed(write)
-            if stored_members(segment_id) != after:
+            if stored_members(segment_id) != after or self._journal(segment_id) != before ^ after:
                 raise RuntimeError("the difference was not written")
             return seconds
 
         return 1 / statistics.median(once() for _ in range(9))
 
+    def _journal(self, segment_id: int) -> BitMap64:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT person_id FROM segments_journal WHERE segment_id = %s", [segment_id])
+            return BitMap64(sorted(row[0] for row in cursor.fetchall()))
+
     def bare_chunks(self) -> float:
-        """The same bytes by one UPDATE a chunk, in one transaction."""
+        """The same bytes by one statement a chunk, in one transaction: an UPDATE, or an INSERT of chunks not there before."""
 
         def once() -> float:
-            segment_id, _before, _after = self._reset_members()
+            segment_id, before, after = self._reset_members()
+            old = set(packing.chunks_in(before))
+            parts = {number: packing.chunk_of(after, number) for number in packing.chunks_in(before ^ after)}
+            rows = [(packing.serialise(ids), len(ids), segment_id, number) for number, ids in parts.items()]
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT id, bits FROM segments_segmentchunk WHERE segment_id = %s", [segment_id]
-                )
-                rows = cursor.fetchall()
 
                 def write() -> None:
                     with transaction.atomic():
-                        for pk, bits in rows:
-                            cursor.execute(
-                                "UPDATE segments_segmentchunk SET bits = %s WHERE id = %s", [bits, pk]
-                            )
+                        for row in rows:
+                            cursor.execute(UPDATE_CHUNK if row[3] in old else INSERT_CHUNK, row)
 
                 seconds, _ = timed(write)
+            if stored_members(segment_id) != after:
+                raise RuntimeError("the limit wrote something else")
             return seconds
 
         return 1 / statistics.median(once() for _ in range(9))

@@ -105,7 +105,7 @@ class PersonsErased:
 class MembershipChanged:
     """Journal rows of one pass over dynamic segments, written in this transaction.
 
-    A handler reads them with `SELECT … FROM segments_membershipchange WHERE pass_id = …`; each has segment, person,
+    A handler reads them with `SELECT … FROM segments_journal WHERE pass_id = …`; each has segment, person,
     whether it entered or left, and whether the change is muted (merge, restore, past events, first build).
     """
 

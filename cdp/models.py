@@ -93,6 +93,12 @@ class Account(models.Model):
         blank=True,
         help_text=_("Values that never identify anybody, compared without case."),
     )
+    shows_first_steps = models.BooleanField(
+        _("show the first steps"),
+        default=True,
+        db_default=True,
+        help_text=_("The checklist of a new installation on the home page."),
+    )
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     class Meta:

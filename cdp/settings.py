@@ -35,6 +35,7 @@ ALLOWED_HOSTS += [str(urlsplit(CDP_PUBLIC_URL).hostname)]
 CDP_LINK_SECRETS = env.numbered_secrets("CDP_LINK_SECRETS")
 CDP_SCANNER_SECONDS = env.integer("CDP_SCANNER_SECONDS", 2, most=3600)
 CDP_MACHINE_NETWORKS = env.text("CDP_MACHINE_NETWORKS")  # a file: messaging.tracking.networks
+CDP_GEO_FILE = env.text("CDP_GEO_FILE")  # a file: contacts.geo
 
 INSTALLED_APPS = [
     "cdp.apps.KernelConfig",

@@ -8,7 +8,7 @@ class ContactsConfig(AppConfig):
 
     def ready(self) -> None:
         from cdp.hooks import persons_erased
-        from contacts import engines, persons, screens, timeline  # models are only there once apps are
+        from contacts import checks, engines, persons, screens, timeline  # noqa: F401 - checks register themselves; models are only there once apps are
         from contacts.history import ContactSource
         from contacts.services.exports import on_persons_erased
 

@@ -1,4 +1,4 @@
-"""What the contact card shows, read in a fixed number of queries (ten, whatever the contact has)."""
+"""What the contact card shows, read in a fixed number of queries, whatever the contact has."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,20 +11,29 @@ from django.utils.translation import gettext_noop
 from cdp.api.moments import zone_of
 from cdp.models import Account
 from contacts import field_types
+from contacts.channels import (
+    Application,
+    Identifier,
+    Reach,
+    read_addresses,
+    read_applications,
+    read_reach,
+)
 from contacts.models import (
-    Address,
     Contact,
     ContactField,
     ContactList,
     FieldGroup,
-    IdentifierKind,
-    Key,
     ListMember,
     Source,
+    SubscriptionCategory,
+    SubscriptionChoice,
 )
 
 REGULAR_BIRTHDAY = "BIRTHDAY"
 GENDER = "GENDER"
+MOST_LISTS = 300
+MOST_OFFERED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,38 +56,14 @@ class Value:
     is_personal: bool = True
 
 
-@dataclass(slots=True)
-class Identifier:
-    """An address with its status, or a token with its device."""
-
-    kind: str
-    label: str
-    value: str
-    status: str = ""
-    status_at: datetime | None = None
-    reason: str = ""
-    actor: str = ""
-    device: str = ""
-    is_struck: bool = False
-
-
-@dataclass(slots=True)
-class Reach:
-    """Whether a channel may be used now, and why not."""
-
-    label: str
-    icon: str
-    is_open: bool
-    reason: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a section: text, where it leads, and a remark."""
+    """A line of a section: text, where it leads, a remark, and the right without which it leads nowhere."""
 
     text: str
     url: str = ""
     note: str = ""
+    permission: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +85,29 @@ def register_section(section: Section) -> None:
     sections[section.name] = section
 
 
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A subscription category the contact is in, or has left: since when, and by whom."""
+
+    category: SubscriptionCategory
+    is_on: bool
+    at: datetime
+    actor: str = ""
+
+
 @dataclass(slots=True)
 class Card:
     contact: Contact
     identifiers: list[Identifier] = field(default_factory=list)
+    applications: list[Application] = field(default_factory=list)
     reach: list[Reach] = field(default_factory=list)
     personal: list[Value] = field(default_factory=list)
     regional: list[Value] = field(default_factory=list)
     location: list[Value] = field(default_factory=list)
     groups: list[tuple[FieldGroup, list[Value]]] = field(default_factory=list)
     lists: list[tuple[ContactList, datetime]] = field(default_factory=list)
-    categories: list[tuple[ContactList, datetime]] = field(default_factory=list)
+    categories: list[Subscribed] = field(default_factory=list)
+    addable: list[str] = field(default_factory=list)
     more: list[Value] = field(default_factory=list)
 
 
@@ -120,11 +117,17 @@ def read_card(contact: Contact, *, now: datetime) -> Card:
     zone = zone_of(account.time_zone)
     fields = list(ContactField.objects.select_related("group"))
     card = Card(contact)
-    _identifiers(card)
+    card.identifiers = read_addresses(contact)
+    card.applications = read_applications(contact)
+    tokens = [one for app in card.applications for one in app.identifiers]
+    card.reach = read_reach([*card.identifiers, *tokens])
     _personal(card, fields, today=now.astimezone(zone).date())
     card.regional = _values(card, (("language", _("Language")), ("time_zone", _("Time zone"))))
+    known = _written(contact, "location")
     card.location = [
-        Value(_(label), str(contact.location[name])) for name, label in LOCATION if contact.location.get(name)
+        Value(_(label), str(contact.location[name]), name, known)
+        for name, label in LOCATION
+        if contact.location.get(name)
     ]
     _groups(card, fields, zone)
     _lists(card)
@@ -137,73 +140,6 @@ LOCATION = (
     ("region", gettext_noop("Region")),
     ("city", gettext_noop("City")),
 )
-SENDABLE = frozenset({"active"})
-
-
-def _identifiers(card: Card) -> None:
-    contact = card.contact
-    held = [
-        (kind, value, shown)
-        for kind, value, shown in (
-            ("email", contact.email_norm, contact.email),
-            ("phone", contact.phone, f"+{contact.phone}"),
-            ("key", contact.contact_key, contact.contact_key),
-        )
-        if value
-    ]
-    addresses = {
-        (row.kind, row.value): row
-        for row in Address.objects.filter(
-            kind__in=[kind for kind, _value, _shown in held],
-            value__in=[value for _kind, value, _shown in held],
-        )
-    }
-    labels = {"email": _("E-mail"), "phone": _("Phone"), "key": _("Contact key")}
-    if contact.external_id:
-        card.identifiers.append(Identifier("ext", _("External ID"), contact.external_id))
-    for kind, value, shown in held:
-        row = addresses.get((kind, str(value)))
-        one = Identifier(kind, labels[kind], str(shown))
-        if row is not None and kind != "key":
-            one.status, one.status_at, one.reason, one.actor = (
-                row.status,
-                row.status_at,
-                row.reason,
-                row.actor,
-            )
-            one.is_struck = row.status in ("blacklisted", "unsubscribed", "spam")
-        card.identifiers.append(one)
-    keys = list(
-        Key.objects.filter(person_id=contact.pk).exclude(kind="ext").select_related("device").order_by("pk")
-    )
-    for key in keys:
-        device = getattr(key, "device", None)
-        one = Identifier(
-            key.kind,
-            str(IdentifierKind(key.kind).label),
-            key.value,
-            status="" if key.is_active else "inactive",
-        )
-        if device is not None:
-            one.device = " · ".join(
-                part for part in (device.model, device.os, device.app_id, device.locale) if part
-            )
-        card.identifiers.append(one)
-    card.reach = _reach(card.identifiers)
-
-
-def _reach(identifiers: list[Identifier]) -> list[Reach]:
-    channels = (
-        ("email", _("E-mail"), "mail"), ("phone", _("SMS"), "sms"), ("mobile", _("Mobile push"), "smartphone"),
-        ("web", _("Web push"), "notifications"), ("telegram", _("Telegram"), "send"),
-    )  # fmt: skip
-    found = []
-    for kind, label, icon in channels:
-        mine = [one for one in identifiers if one.kind == kind]
-        usable = [one for one in mine if one.status in ("", *SENDABLE)]
-        reason = "" if usable else _("none known") if not mine else mine[0].status
-        found.append(Reach(label, icon, bool(usable), reason))
-    return found
 
 
 def _values(card: Card, names: Any) -> list[Value]:
@@ -264,10 +200,30 @@ def _groups(card: Card, fields: list[ContactField], zone: Any) -> None:
 
 
 def _lists(card: Card) -> None:
+    """Lists, and categories by the latest choice or, without one, by being on the category's list; three queries."""
     members = ListMember.objects.filter(contact_id=card.contact.pk).select_related("list", "list__category")
-    for member in members.order_by("list__name"):
-        target = card.categories if hasattr(member.list, "category") else card.lists
-        target.append((member.list, member.added_at))
+    choices = SubscriptionChoice.objects.filter(contact_id=card.contact.pk, channel="*").select_related(
+        "category"
+    )
+    left = {choice.category_id: choice for choice in choices.order_by("category__name")}
+    held = set()
+    for member in members.order_by("list__name")[:MOST_LISTS]:
+        held.add(member.list.name)
+        category = getattr(member.list, "category", None)
+        if category is None:
+            card.lists.append((member.list, member.added_at))
+            continue
+        choice = left.pop(category.pk, None)
+        card.categories.append(
+            Subscribed(category, True, member.added_at, choice.actor if choice is not None else "")
+        )
+    card.categories += [
+        Subscribed(choice.category, False, choice.chosen_at, choice.actor)
+        for choice in left.values()
+        if not choice.is_subscribed
+    ]
+    others = ContactList.objects.filter(category=None).order_by("-updated_at", "-pk")
+    card.addable = [name for name in others.values_list("name", flat=True)[:MOST_OFFERED] if name not in held]
 
 
 def _more(card: Card) -> None:

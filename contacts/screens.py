@@ -100,6 +100,13 @@ def _statuses() -> None:
         },
     )
     register_status(
+        "subscription",
+        {
+            "on": Status("green", gettext_lazy("Subscribed")),
+            "off": Status("orange", gettext_lazy("Unsubscribed")),
+        },
+    )
+    register_status(
         "merge",
         {
             "merged": Status("green", gettext_lazy("Merged")),

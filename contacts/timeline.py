@@ -3,7 +3,7 @@
 A page is read by key, newest first: each chosen source gives its next rows before the cursor, the newest of all win.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,7 +16,9 @@ MOST_COUNTED = 999
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row. `kind` gives bar and icon: campaign, event, order or system; `details` is what opens below it."""
+    """One row. `kind` gives bar and icon: campaign, event, order or system; below it open `details` (notes, and the
+    parameters of an event), `facts` as (label, value), and `links` as (label, address).
+    """
 
     at: datetime
     key: str
@@ -25,7 +27,10 @@ class Entry:
     status: tuple[str, str] | None = None  # (kind, value) of the status registry
     summary: str = ""
     details: dict[str, Any] = field(default_factory=dict)
-    links: Sequence[tuple[str, str]] = ()
+    facts: Sequence[tuple[str, Any]] = ()
+    links: Sequence[tuple[str, str]] = ()  # (label, address)
+    links_permission: str = ""  # without it the links are not shown
+    channel: str = ""
 
     @property
     def cursor(self) -> str:
@@ -34,13 +39,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a page asks of a source. `before` is (time, key) of the last row seen; filters are as the URL has them."""
+    """What a page asks of a source. `before` is (time, key) of the last row seen; `until` is not in the period any more;
+    `channel` and `status` are among those of the source, or empty.
+    """
 
     person_id: int
     since: datetime | None
     before: tuple[datetime, str] | None
     limit: int
     words: str = ""
+    until: datetime | None = None
+    channel: str = ""
+    status: str = ""
     also: tuple[int, ...] = ()  # ids whose rows are still on their way to the person
     kept: dict[str, Any] = field(
         default_factory=dict, compare=False
@@ -52,11 +62,22 @@ class Query:
 
 
 class Source(Protocol):
-    """A kind of activity."""
+    """A kind of activity.
+
+    Attributes:
+        place: where it stands among the others.
+        ignores_period: its history is always whole.
+        is_slice: its rows are among another's; they are shown only when it is asked for by name.
+        channels, statuses: what its rows can be narrowed to, with the words for it.
+    """
 
     name: str
     label: Any
+    place: int
     ignores_period: bool
+    is_slice: bool
+    channels: Mapping[str, Any]
+    statuses: Mapping[str, Any]
 
     def rows(self, query: Query) -> list[Entry]:
         """The newest rows of the query, ordered by (at, key) descending."""
@@ -70,6 +91,8 @@ registry: dict[str, Source] = {}
 
 def register(source: Source) -> None:
     registry[source.name] = source
+    for name, _source in sorted(registry.items(), key=lambda one: one[1].place):
+        registry[name] = registry.pop(name)
 
 
 def read_cursor(text: str) -> tuple[datetime, str] | None:
@@ -87,8 +110,11 @@ def page(query: Query, names: Sequence[str]) -> tuple[list[Entry], str]:
     found: list[Entry] = []
     for name in names:
         source = registry[name]
-        since = None if source.ignores_period else query.since
-        found += source.rows(replace(query, since=since, limit=query.limit + 1))
+        if query.channel and query.channel not in source.channels:
+            continue
+        if query.status and query.status not in source.statuses:
+            continue
+        found += source.rows(replace(_period(query, source), limit=query.limit + 1))
     found.sort(key=lambda entry: (entry.at, entry.key), reverse=True)
     more = len(found) > query.limit
     found = found[: query.limit]
@@ -97,10 +123,16 @@ def page(query: Query, names: Sequence[str]) -> tuple[list[Entry], str]:
 
 def counts(query: Query) -> dict[str, int]:
     """How many rows each source has in the period, counted no further than `MOST_COUNTED + 1`; one statement for all."""
-    query = replace(query, before=None, words="", limit=MOST_COUNTED + 1)
-    found = {
-        name: source.count(replace(query, since=None) if source.ignores_period else query)
-        for name, source in registry.items()
-    }
+    query = replace(query, before=None, words="", channel="", status="", limit=MOST_COUNTED + 1)
+    found = {name: source.count(_period(query, source)) for name, source in registry.items()}
     asked = [name for name, value in found.items() if not isinstance(value, int)]
     return found | dict(zip(asked, count_each([found[name] for name in asked]), strict=True))
+
+
+def names_in(kind: str = "") -> list[str]:
+    """The sources of a kind; of all activity those that are no slice of another."""
+    return [kind] if kind else [name for name, source in registry.items() if not source.is_slice]
+
+
+def _period(query: Query, source: Source) -> Query:
+    return replace(query, since=None, until=None) if source.ignores_period else query

@@ -13,10 +13,11 @@ class EventsConfig(AppConfig):
         from events.services.erasure import forget_waiting
         from events.services.system import keep_requested
         from events.services.upkeep import make_room_for_account
-        from events.timeline import EventSource
+        from events.timeline import EventSource, OrderSource
 
         persons.register(persons.PersonTable("events_event", keeps_origin=True))
         timeline.register(EventSource())
+        timeline.register(OrderSource())
         screens.register_all()
         events_requested.connect(keep_requested)
         account_changed.connect(make_room_for_account)

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from django.db.models import Sum
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from cdp.ui.formatting import number
 from cdp.ui.home import Problem, Step, Tile, register_home
 from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
-from events.models import InboxEvent, QuarantinedEvent, TypeHour
+from contacts.services.exporting import register_export
+from events.models import Event, EventType, InboxEvent, QuarantinedEvent, TypeHour
 
 LATE = timedelta(seconds=5)
 
@@ -39,10 +40,17 @@ def register_all() -> None:
         "validation",
         {"off": Status("grey", gettext_lazy("Off")), "strict": Status("green", gettext_lazy("Checked"))},
     )
+    register_export("event_types", names_of_types)
+    register_status("order", {
+        "INITIALIZED": Status("blue", pgettext_lazy("purchase", "Placed")),
+        "IN_PROGRESS": Status("blue", pgettext_lazy("purchase", "Being handled")),
+        "DELIVERED": Status("green", gettext_lazy("Delivered")),
+        "CANCELLED": Status("grey", gettext_lazy("Cancelled")),
+    })  # fmt: skip
     register_home(
         "problems",
         set_aside,
-        permission=see,
+        permission="events.view_quarantinedevent",
         only_if=lambda _now: QuarantinedEvent.objects.filter(replayed_at=None),
     )
     register_home("problems", late, permission=see)
@@ -83,3 +91,9 @@ def steps(now: datetime) -> list[Step]:  # noqa: ARG001
         Step(_("Send an event from your site or application"), TypeHour.objects.filter(accepted__gt=0),
              reverse("admin:events_eventtype_changelist"))
     ]  # fmt: skip
+
+
+def names_of_types(contact_id: int) -> dict[int, str]:
+    """For the file with a person's data: what the numbers of its events mean."""
+    seen = Event.objects.filter(person_id=contact_id).values("event_type_id")
+    return dict(EventType.objects.filter(pk__in=seen).values_list("pk", "key"))

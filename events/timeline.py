@@ -1,27 +1,41 @@
-"""Events of a person for the card's activity."""
+"""Events of a person for the card's activity; those about orders once more by themselves."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.db.models import Q
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from cdp.ui.seeded import seeded
 from contacts.timeline import Entry, Query
 from events.models import Event, EventFlag, EventType
+
+# Event types that tell of an order: orderCreated, orderDELIVERED …, and the site's purchase.
+ORDER_KEY = re.compile("^(order[A-Z].*|PurchasedItems)$")
+MOST_TYPES = 5_000
+ORDER_STATUSES = {
+    "INITIALIZED": pgettext_lazy("purchase", "Placed"), "IN_PROGRESS": pgettext_lazy("purchase", "Being handled"),
+    "DELIVERED": gettext_lazy("Delivered"), "CANCELLED": gettext_lazy("Cancelled"),
+}  # fmt: skip
 
 
 class EventSource:
     """Reads the store by its key (person, time, id): each partition gives its newest rows, no sort of a history."""
 
     name = "events"
-    label = _("Events")
+    label = gettext_lazy("Events")
+    place = 20
     ignores_period = False
+    is_slice = False
+    channels: Mapping[str, Any] = {}
+    statuses: Mapping[str, Any] = {}
 
     def rows(self, query: Query) -> list[Entry]:
         found = list(self._query(query).order_by("-event_at", "-id")[: query.limit])
-        names = dict(
-            EventType.objects.filter(pk__in={row.event_type_id for row in found}).values_list("pk", "name")
-        )
-        return [self._entry(row, seeded(names.get(row.event_type_id, "?"))) for row in found]
+        kinds = EventType.objects.filter(pk__in={row.event_type_id for row in found})
+        names = {pk: (name, key) for pk, name, key in kinds.values_list("pk", "name", "key")}
+        return [self._entry(row, *names.get(row.event_type_id, ("?", ""))) for row in found]
 
     def count(self, query: Query) -> Any:
         return self._query(query)[: query.limit]
@@ -30,35 +44,78 @@ class EventSource:
         rows = Event.objects.filter(person_id__in=query.person_ids)
         if query.since is not None:
             rows = rows.filter(event_at__gte=query.since)
+        if query.until is not None:
+            rows = rows.filter(event_at__lt=query.until)
         if query.before is not None:
             at, key = query.before
             rows = rows.filter(event_at__lte=at).exclude(event_at=at, id__gte=_uuid(key))
         if query.words:
-            kinds = EventType.objects.filter(name__icontains=query.words) | EventType.objects.filter(
-                key__icontains=query.words
+            named = Q(name__icontains=query.words) | Q(key__icontains=query.words)
+            rows = rows.filter(
+                event_type_id__in=list(
+                    EventType.objects.filter(named).values_list("pk", flat=True)[:MOST_TYPES]
+                )
             )
-            rows = rows.filter(event_type_id__in=list(kinds.values_list("pk", flat=True)))
         return rows
 
-    def _entry(self, row: Event, name: str) -> Entry:
+    def _entry(self, row: Event, name: str, key: str) -> Entry:
+        name = seeded(name or key)
         flags = EventFlag(row.flags)
         notes = [str(text) for flag, text in flag_notes().items() if flag in flags]
         details = {
             "id": str(row.pk), "source": row.get_source_display(), "received_at": row.received_at,
             "processed_at": row.processed_at, "params": row.params, "notes": notes,
         }  # fmt: skip
-        return Entry(row.event_at, str(row.pk), "event", name, summary=row.key_value, details=details)
+        if not ORDER_KEY.match(key):
+            return Entry(row.event_at, str(row.pk), "event", name, summary=row.key_value, details=details)
+        number, cost, state = _order(row)
+        return Entry(
+            row.event_at, str(row.pk), "order", name, ("order", state) if state else None,
+            " · ".join(text for text in (number, cost) if text), details,
+        )  # fmt: skip
+
+
+class OrderSource(EventSource):
+    """Until orders are kept by themselves: the events that tell of them."""
+
+    name = "orders"
+    label = pgettext_lazy("purchase", "Orders")
+    place = 30
+    ignores_period = True
+    is_slice = True
+    statuses: Mapping[str, Any] = ORDER_STATUSES
+
+    def _query(self, query: Query) -> Any:
+        rows = super()._query(query)
+        if query.status:
+            rows = rows.filter(params__status=query.status)
+        if "order_types" not in query.kept:
+            found = EventType.objects.filter(key__regex=ORDER_KEY.pattern).values_list("pk", flat=True)
+            query.kept["order_types"] = list(found[:MOST_TYPES])
+        return rows.filter(event_type_id__in=query.kept["order_types"])
+
+
+def _order(row: Event) -> tuple[str, str, str]:
+    """Number, amount and state of the order an event tells of, as far as it says them."""
+    params = row.params if isinstance(row.params, dict) else {}
+    number = params.get("externalOrderId") or params.get("OrderNumber") or row.key_value
+    cost = params.get("totalCost")
+    amount = f"{cost} {params.get('currency') or ''}".strip() if isinstance(cost, int | float | str) else ""
+    state = params.get("status")
+    return str(number)[:100], amount[:60], state if isinstance(state, str) and state in ORDER_STATUSES else ""
 
 
 def flag_notes() -> dict[EventFlag, Any]:
     """What each flag of an event says to people."""
     return {
-        EventFlag.PAST: _("loaded as history"),
-        EventFlag.LATE: _("arrived more than a day late"),
-        EventFlag.FUTURE_CLAMPED: _("claimed a time in the future"),
-        EventFlag.BAD_TIMESTAMP: _("claimed an unreadable time"),
-        EventFlag.IDENTITY_CONFLICT: _("another identifier of it belongs to another contact"),
-        EventFlag.EXTERNAL_ID_PASSED_OVER: _("the address belongs to a contact with another external ID"),
+        EventFlag.PAST: gettext_lazy("loaded as history"),
+        EventFlag.LATE: gettext_lazy("arrived more than a day late"),
+        EventFlag.FUTURE_CLAMPED: gettext_lazy("claimed a time in the future"),
+        EventFlag.BAD_TIMESTAMP: gettext_lazy("claimed an unreadable time"),
+        EventFlag.IDENTITY_CONFLICT: gettext_lazy("another identifier of it belongs to another contact"),
+        EventFlag.EXTERNAL_ID_PASSED_OVER: gettext_lazy(
+            "the address belongs to a contact with another external ID"
+        ),
     }
 
 

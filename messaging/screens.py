@@ -10,7 +10,9 @@ from django.utils.translation import gettext_lazy
 from cdp.ui.home import Problem, Step, register_home
 from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
-from messaging.models import Campaign, Connection, ConnectionKind, Message
+from contacts.services.exporting import register_export
+from contacts.tabs import Action, register_action
+from messaging.models import Campaign, Connection, ConnectionKind, Delivery, Message
 
 
 def register_all() -> None:
@@ -29,6 +31,16 @@ def register_all() -> None:
     ):  # fmt: skip
         register_entry(Entry(group, title, icon, url, permission, order))
     _statuses()
+    register_action(
+        Action(
+            "test",
+            gettext_lazy("Send test…"),
+            "admin:messaging_message_contact_test",
+            "messaging.send_test",
+            20,
+        )
+    )
+    register_export("messages", names_of_messages)
     register_home("problems", away, permission="messaging.view_connection", only_if=_resting)
     register_home("problems", stopped, permission="messaging.view_campaign", only_if=_stopped)
     register_home("steps", steps, permission="messaging.view_message", order=30)
@@ -105,3 +117,9 @@ def steps(now: datetime) -> list[Step]:  # noqa: ARG001
         Step(_("Connect a mail server"), is_connected, reverse("admin:messaging_connection_changelist")),
         Step(_("Write a message"), Message.objects.all(), reverse("admin:messaging_message_add")),
     ]
+
+
+def names_of_messages(contact_id: int) -> dict[int, str]:
+    """For the file with a person's data: what the numbers of its deliveries mean."""
+    sent = Delivery.objects.filter(contact_id=contact_id).values("message_id")
+    return dict(Message.objects.filter(pk__in=sent).values_list("pk", "name"))

@@ -1,15 +1,18 @@
 """Messages of a person for the card's activity: one entry a delivery, with how far it came."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.timeline import Entry, Query
-from messaging.models import Activity, ActivityKind, Delivery, Message
+from messaging.models import Activity, ActivityKind, Channel, Delivery, DeliveryState, Message, Reason
 
 MOST_CLICKS = 200
+REASONS = dict(Reason.choices)
 
 STAGES = ("complained_at", "unsubscribed_at", "clicked_at", "opened_at", "delivered_at")
 WORDS = {
@@ -25,12 +28,33 @@ def stage_of(row: Delivery) -> str:
     return next((WORDS[name] for name in STAGES if getattr(row, name)), row.state)
 
 
+def at_stage(stage: str) -> Q:
+    """Deliveries for which `stage_of` gives this."""
+    failed = Q(state="sent", failed_at__isnull=False, opened_at=None, clicked_at=None)
+    if stage == "undelivered":
+        return failed
+    found = ~failed
+    for name in STAGES:
+        if WORDS[name] == stage:
+            return found & Q(**{f"{name}__isnull": False})
+        found &= Q(**{name: None})
+    return found & Q(state=stage)
+
+
 class MessageSource:
     """Reads deliveries by (contact, planned, id)."""
 
     name = "messages"
     label = gettext_lazy("Messages")
+    place = 10
     ignores_period = False
+    is_slice = False
+    channels: Mapping[str, Any] = dict(Channel.choices)
+    statuses: Mapping[str, Any] = {
+        "delivered": gettext_lazy("Delivered"), "opened": gettext_lazy("Read"), "clicked": gettext_lazy("Clicked"),
+        "undelivered": gettext_lazy("Undelivered"), "unsubscribed": gettext_lazy("Unsubscribed"),
+        "spam": gettext_lazy("Spam complaint"),
+    } | dict(DeliveryState.choices)  # fmt: skip
 
     def rows(self, query: Query) -> list[Entry]:
         found = list(self._query(query).order_by("-planned_at", "-id")[: query.limit])
@@ -52,9 +76,15 @@ class MessageSource:
         return self._query(query)[: query.limit]
 
     def _query(self, query: Query) -> Any:
-        rows = Delivery.objects.filter(contact_id=query.person_id, is_test=False)
+        rows = Delivery.objects.filter(contact_id=query.person_id)
         if query.since is not None:
             rows = rows.filter(planned_at__gte=query.since)
+        if query.until is not None:
+            rows = rows.filter(planned_at__lt=query.until)
+        if query.channel:
+            rows = rows.filter(channel=query.channel)
+        if query.status:
+            rows = rows.filter(at_stage(query.status))
         if query.before is not None:
             at, key = query.before
             number = (
@@ -73,14 +103,23 @@ class MessageSource:
         return rows
 
     def _entry(self, row: Delivery, name: str, followed: list[str]) -> Entry:
-        details = {
-            _("subject"): row.subject, _("cause"): row.get_cause_kind_display(), _("address"): row.endpoint,
-            _("planned"): row.planned_at, _("handed over"): row.handed_at, _("delivered"): row.delivered_at,
-            _("opened"): row.opened_at, _("clicked"): row.clicked_at, _("unsubscribed"): row.unsubscribed_at,
-            _("links followed"): followed, _("failed"): row.failed_at, _("reason"): row.reason, _("answer"): row.last_error,
-        }  # fmt: skip
+        facts = [
+            (_("channel"), row.get_channel_display()),
+            (_("subject"), row.subject), (_("cause"), row.get_cause_kind_display()), (_("address"), row.endpoint),
+            (_("planned"), row.planned_at), (_("handed over"), row.handed_at), (_("delivered"), row.delivered_at),
+            (_("opened"), row.opened_at), (_("clicked"), row.clicked_at), (_("unsubscribed"), row.unsubscribed_at),
+            (_("links followed"), followed), (_("failed"), row.failed_at),
+            (_("reason"), str(REASONS.get(row.reason, row.reason))), (_("answer"), row.last_error),
+        ]  # fmt: skip
+        reason = (
+            row.last_error or str(REASONS.get(row.reason, row.reason)) if row.reason or row.failed_at else ""
+        )
         return Entry(
             row.planned_at, f"message-{row.pk:020d}", "campaign", name, status=("delivery", stage_of(row)),
-            summary=row.subject, details={key: value for key, value in details.items() if value},
-            links=((_("Open"), reverse("admin:messaging_delivery_change", args=[row.pk])),),
+            summary=" · ".join(text for text in (row.subject, reason) if text),
+            details={"notes": [_("test")]} if row.is_test else {},
+            facts=[(label, value) for label, value in facts if value],
+            links=((_("Open the delivery"), reverse("admin:messaging_delivery_change", args=[row.pk])),),
+            links_permission="messaging.view_delivery",
+            channel=row.channel,
         )  # fmt: skip

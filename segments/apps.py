@@ -8,7 +8,7 @@ class SegmentsConfig(AppConfig):
 
     def ready(self) -> None:
         from cdp.hooks import contacts_changed, events_processed, persons_erased, persons_moved
-        from contacts import groups, persons
+        from contacts import field_uses, groups, persons
         from segments import engines, handlers, screens
         from segments.groups import DynamicGroups
         from segments.leaves.channel import ChannelLeaf
@@ -17,7 +17,7 @@ class SegmentsConfig(AppConfig):
         from segments.leaves.membership import CategoryLeaf, ListLeaf, SegmentLeaf
         from segments.leaves.random import RandomLeaf
         from segments.leaves.registry import register_leaf
-        from segments.services.definitions import segments_using
+        from segments.services.definitions import segments_using, segments_using_fields
         from segments.services.uses import register_use_finder
 
         for leaf in (CategoryLeaf, ChannelLeaf, EventLeaf, FieldLeaf, ListLeaf, RandomLeaf, SegmentLeaf):
@@ -32,6 +32,7 @@ class SegmentsConfig(AppConfig):
             persons.PersonTable("segments_meanwhile", on_erase="keep"),
         )
         register_use_finder("segments", segments_using)
+        field_uses.register("segments", segments_using_fields)
         groups.register(DynamicGroups())
         engines.register_all()
         screens.register_all()

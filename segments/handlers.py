@@ -3,7 +3,7 @@
 from cdp.hooks import ContactsChanged, EventsProcessed, PersonsErased, PersonsMoved
 from events.models import EventFlag
 from segments.models import SegmentSource
-from segments.services.queue import EVERYTHING, append
+from segments.services.queue import ERASED, EVERYTHING, append
 
 WHOLE = {"created", "restored", "deleted", "erased"}
 WHOLE_WORDS = {"state", "moved"}
@@ -48,4 +48,4 @@ def on_persons_moved(batch: PersonsMoved) -> None:
 
 
 def on_persons_erased(batch: PersonsErased) -> None:
-    append([(EVERYTHING, person, True) for person in batch.ids], now=batch.now)
+    append([(word, person, True) for word in (EVERYTHING, ERASED) for person in batch.ids], now=batch.now)

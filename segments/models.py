@@ -4,6 +4,7 @@ Membership lies in `SegmentChunk`: one row per 65 536 person ids, a roaring bitm
 """
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -132,7 +133,10 @@ class ChangeReason(models.TextChoices):
 
 
 class MembershipChange(models.Model):
-    """The journal: a person entered or left a segment. Rows of one pass share `pass_id`."""
+    """The journal: a person entered or left a segment. Rows of one pass share `pass_id`.
+
+    Where many of a chunk do so in one pass, a `PackedChange` stands for them.
+    """
 
     id = models.BigAutoField(primary_key=True)
     pass_id = models.BigIntegerField()
@@ -154,6 +158,40 @@ class MembershipChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id} {'in' if self.is_entering else 'out of'} {self.segment_id}"
+
+
+class PackedChange(models.Model):
+    """The journal of many persons at once: those of one chunk who came to a segment, or left it, in one pass.
+
+    `lows` are their ids less `(chunk << 16) + 32768`, ascending. The view `segments_journal` reads these rows and those of
+    `MembershipChange` alike.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    pass_id = models.BigIntegerField()
+    segment_id = models.BigIntegerField()
+    chunk = models.BigIntegerField()
+    is_entering = models.BooleanField()
+    is_muted = models.BooleanField(default=False)
+    reason = models.CharField(max_length=10, choices=ChangeReason.choices)
+    at = models.DateTimeField()
+    lows = ArrayField(models.SmallIntegerField())
+
+    class Meta:
+        verbose_name = _("membership change")
+        verbose_name_plural = _("membership changes")
+        indexes = [
+            models.Index(fields=["pass_id"], name="segments_packed_pass"),
+            models.Index(fields=["segment_id", "id"], name="segments_packed_segment"),
+            models.Index(fields=["chunk", "segment_id"], name="segments_packed_chunk"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{len(self.lows)} {'in' if self.is_entering else 'out of'} {self.segment_id}"
+
+    @property
+    def person_ids(self) -> list[int]:
+        return [(self.chunk << 16) + 32_768 + low for low in self.lows]
 
 
 class SegmentDay(models.Model):

@@ -12,10 +12,12 @@ from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
 from contacts.card import Line, Section, register_section
 from contacts.models import Contact
+from contacts.services.exporting import register_export
 from segments.models import Segment, SegmentState
 from segments.services.chunks import segments_holding
 
 SEE = "segments.view_segment"
+SEE_PERSONAL = "contacts.view_personal_data"
 MOST_ON_CARD = 300
 
 
@@ -36,6 +38,7 @@ def register_all() -> None:
     )
     register_home("problems", problems, permission=SEE, only_if=_broken)
     title, empty = gettext_lazy("Dynamic segments"), gettext_lazy("In none now.")
+    register_export("segments", names_of_segments)
     register_section(Section("segments", title, SEE, segments_of, empty))
 
 
@@ -57,7 +60,18 @@ def segments_of(contact: Contact) -> list[Line]:
     names = dict(rows.values_list("pk", "name")[:MOST_ON_CARD])
     held = set(segments_holding(contact.pk, list(names)))
     return [
-        Line(name, f"{reverse('admin:segments_segment_why', args=[pk])}?contact={contact.pk}", _("why?"))
+        Line(
+            name,
+            f"{reverse('admin:segments_segment_why', args=[pk])}?contact={contact.pk}",
+            _("why?"),
+            SEE_PERSONAL,
+        )
         for pk, name in names.items()
         if pk in held
     ]
+
+
+def names_of_segments(contact_id: int) -> dict[int, str]:
+    """For the file with a person's data: the dynamic segments it is in."""
+    names = dict(Segment.objects.order_by("pk").values_list("pk", "name"))
+    return {pk: names[pk] for pk in segments_holding(contact_id, list(names))}

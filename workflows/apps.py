@@ -9,8 +9,10 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         import workflows.blocks  # noqa: F401 - registers the blocks
         from cdp import hooks
-        from contacts import persons, timeline
+        from contacts import field_uses, persons, timeline
+        from messaging.message_filter import known_workflows
         from workflows import engines, handlers, screens
+        from workflows.services.editing import existing_workflows, workflows_using_fields
         from workflows.timeline import LaunchSource
 
         # Launches before steps: erasing waits for a batch under way, and then finds the steps that it wrote.
@@ -28,5 +30,7 @@ class WorkflowsConfig(AppConfig):
         hooks.persons_moved.connect(handlers.keep_moves)
         hooks.message_activity.connect(handlers.keep_activity)
         timeline.register(LaunchSource())
+        known_workflows.append(existing_workflows)
+        field_uses.register("workflows", workflows_using_fields)
         screens.register_all()
         engines.register_all()

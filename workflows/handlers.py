@@ -22,10 +22,11 @@ ORDER BY u.place
 """
 ENTERED = """
 INSERT INTO workflows_signal (kind, person_id, ref, flags, at)
-SELECT %(kind)s, m.person_id, m.segment_id, 0, %(now)s FROM segments_membershipchange m
+SELECT %(kind)s, m.person_id, m.segment_id, 0, %(now)s FROM segments_journal m
 WHERE m.pass_id = %(pass)s AND m.is_entering AND NOT m.is_muted
-  AND m.segment_id IN (SELECT ref FROM workflows_workflowlistens WHERE kind = %(kind)s)
-ORDER BY m.id
+  AND m.segment_id = ANY(ARRAY(
+      SELECT ref FROM workflows_workflowlistens WHERE kind = %(kind)s AND ref = ANY(%(segments)s)))
+ORDER BY m.segment_id, m.person_id
 """
 JOINED = """
 INSERT INTO workflows_signal (kind, person_id, ref, flags, at)
@@ -72,7 +73,15 @@ def keep_events(batch: EventsProcessed) -> None:
 
 
 def keep_membership(batch: MembershipChanged) -> None:
-    _append(ENTERED, **{"kind": int(SignalKind.ENTERED), "pass": batch.pass_id, "now": batch.now})
+    _append(
+        ENTERED,
+        **{
+            "kind": int(SignalKind.ENTERED),
+            "pass": batch.pass_id,
+            "segments": list(batch.segment_ids),
+            "now": batch.now,
+        },
+    )
 
 
 def keep_contacts(batch: ContactsChanged) -> None:

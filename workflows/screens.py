@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from cdp.ui.home import Problem, Step, register_home
 from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
-from contacts.tabs import Tab, register_tab
-from workflows.models import DeadSignal, JobState, Workflow, WorkflowJob, WorkflowStatus
+from contacts.services.exporting import register_export
+from contacts.tabs import Action, Tab, register_action, register_tab
+from workflows.models import DeadSignal, JobState, Run, Workflow, WorkflowJob, WorkflowStatus
 
 MOST_COUNTED = 1_000
 
@@ -43,9 +44,17 @@ def register_all() -> None:
         "waiting": Status("blue", gettext_lazy("Queued")), "running": Status("blue", gettext_lazy("Running")),
         "done": Status("green", gettext_lazy("Finished")), "failed": Status("red", gettext_lazy("Failed")),
     })  # fmt: skip
-    register_home("problems", dead_signals, permission=see, only_if=lambda _now: DeadSignal.objects.all())
+    see_signals = "workflows.view_deadsignal"
+    register_home(
+        "problems", dead_signals, permission=see_signals, only_if=lambda _now: DeadSignal.objects.all()
+    )
     register_home("problems", failed_jobs, permission=see, only_if=lambda _now: FAILED_JOBS.all())
     register_home("steps", steps, permission=see, order=60)
+    launch = "admin:workflows_workflow_contact_launch"
+    register_action(
+        Action("launch", gettext_lazy("Launch workflow…"), launch, "workflows.launch_workflow", 10)
+    )
+    register_export("workflows", names_of_workflows)
     register_tab(Tab("workflows", gettext_lazy("Workflows"), "admin:workflows_workflow_contact", see, 30))
 
 
@@ -78,3 +87,9 @@ def steps(now: datetime) -> list[Step]:  # noqa: ARG001
 def pill_of(run: Any, *, now: datetime) -> str:
     """The state of a launch as people say it: one that rests is waiting."""
     return "waiting" if run.state == "running" and run.wake_at > now else str(run.state)
+
+
+def names_of_workflows(contact_id: int) -> dict[int, str]:
+    """For the file with a person's data: what the numbers of its launches mean."""
+    run = Run.objects.filter(person_id=contact_id).values("workflow_id")
+    return dict(Workflow.objects.filter(pk__in=run).values_list("pk", "name"))

@@ -1,34 +1,50 @@
 """Launches of a person for the card's activity."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.timeline import Entry, Query
-from workflows.models import Run, Workflow
+from workflows.models import Run, RunState, Workflow
 
 
 class LaunchSource:
     """Starts of launches, by the index of person and workflow."""
 
     name = "workflows"
-    label = gettext_lazy("Workflows")
+    label = gettext_lazy("Launches")
+    place = 40
     ignores_period = False
+    is_slice = False
+    channels: Mapping[str, Any] = {}
+    statuses: Mapping[str, Any] = {"waiting": gettext_lazy("Waiting")} | dict(RunState.choices)
 
     def rows(self, query: Query) -> list[Entry]:
         found = list(self._query(query).order_by("-started_at", "-id")[: query.limit])
         names = dict(
             Workflow.objects.filter(pk__in={run.workflow_id for run in found}).values_list("pk", "name")
         )
-        return [
-            Entry(
-                run.started_at, f"launch-{run.pk:020d}", "system", names.get(run.workflow_id, "?"),
-                ("launch", run.state), run.reason,
-                {"notes": [_("test")]} if run.is_test else {},
-            )
-            for run in found
+        now = timezone.now()
+        return [self._entry(run, names.get(run.workflow_id, "?"), now) for run in found]
+
+    def _entry(self, run: Run, name: str, now: datetime) -> Entry:
+        rests = run.state == RunState.RUNNING and run.wake_at > now
+        facts = [
+            (_("started by"), run.get_start_kind_display()), (_("event key"), run.event_key),
+            (_("stands on"), "" if run.ended_at else run.node), (_("goes on"), run.wake_at if rests else None),
+            (_("ended"), run.ended_at), (_("reason"), run.reason),
         ]  # fmt: skip
+        address = reverse("admin:workflows_workflow_launches", args=[run.workflow_id])
+        return Entry(
+            run.started_at, f"launch-{run.pk:020d}", "system", name, ("launch", "waiting" if rests else run.state),
+            run.reason, {"notes": [_("test")]} if run.is_test else {},
+            [(label, value) for label, value in facts if value], ((_("Open the launch"), f"{address}?run={run.pk}"),),
+        )  # fmt: skip
 
     def count(self, query: Query) -> Any:
         return self._query(query)[: query.limit]
@@ -37,6 +53,14 @@ class LaunchSource:
         rows = Run.objects.filter(person_id=query.person_id).defer("context", "sent")
         if query.since is not None:
             rows = rows.filter(started_at__gte=query.since)
+        if query.until is not None:
+            rows = rows.filter(started_at__lt=query.until)
+        if query.status == "waiting":
+            rows = rows.filter(state=RunState.RUNNING, wake_at__gt=timezone.now())
+        elif query.status == RunState.RUNNING:
+            rows = rows.filter(state=RunState.RUNNING, wake_at__lte=timezone.now())
+        elif query.status:
+            rows = rows.filter(state=query.status)
         if query.before is not None:
             at, key = query.before
             rows = rows.filter(started_at__lte=at)

@@ -6,12 +6,14 @@ from zoneinfo import available_timezones
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from cdp.models import Account
@@ -30,6 +32,13 @@ class ZoneWidget(UnfoldAdminTextInputWidget):  # type: ignore[misc]
         return format_html('{}<datalist id="zones">{}</datalist>', drawn, zones)
 
 
+class SecureURLField(forms.URLField):
+    """An address typed without its scheme is one of https."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(assume_scheme="https", **kwargs)
+
+
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Account
@@ -38,6 +47,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
             "blocked_identifiers",
         )  # of these something is said here; the screen names them all
         widgets = {"time_zone": ZoneWidget}
+        field_classes = {"website": SecureURLField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +60,7 @@ class AccountAdmin(ListAdmin):
     form = AccountForm
     list_display = ("organisation_name", "time_zone", "language", "currency")
     fieldsets = (
-        (None, {"fields": ("organisation_name", "website", "user_email")}),
+        (None, {"fields": ("organisation_name", "website", "user_email", "shows_first_steps")}),
         (gettext_lazy("Region"), {"fields": ("time_zone", "language", "currency", "default_region")}),
         (
             gettext_lazy("Events"),
@@ -70,6 +80,22 @@ class AccountAdmin(ListAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_urls(self) -> list[Any]:
+        hide = path(
+            "hide-first-steps/", self.admin_site.admin_view(self.hide_first_steps), name="hide_first_steps"
+        )
+        return [hide, *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def hide_first_steps(self, request: HttpRequest) -> HttpResponse:
+        """Take the checklist off everybody's home page; the account's form brings it back."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        account = Account.objects.get(pk=1)
+        account.shows_first_steps = False
+        save_account(account, now=timezone.now())
+        return HttpResponseRedirect(reverse("admin:index"))
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         save_account(obj, now=timezone.now())

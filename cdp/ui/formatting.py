@@ -1,5 +1,6 @@
 """How values are written in the admin: times, numbers, masked personal data, structured values."""
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ FULL_UP_TO = 99_999
 MASK = "•••"
 LONGEST_TEXT = 2_000
 MOST_PARTS = 200
+VARIABLE = re.compile(r"{{-?\s*([\w.]+).*?}}")
 
 
 def moment(value: datetime | None, *, now: datetime | None = None) -> SafeString:
@@ -79,6 +81,14 @@ def mask_text(text: str) -> str:
 
 def _ends(text: str) -> str:
     return f"{text[:1]}{MASK}{text[-1:]}" if len(text) > 2 else MASK
+
+
+def wording(text: str) -> SafeString:
+    """A text with variables, for people: `Hello, {{ contact.first_name | default: "you" }}` names the variable in a tag."""
+    parts = VARIABLE.split(re.sub(r"{%.*?%}", "", text))
+    return format_html_join("", '<span class="{}">{}</span>', (
+        ("ui-tag" if number % 2 else "ui-wrap", part) for number, part in enumerate(parts) if part
+    ))  # fmt: skip
 
 
 def tree(value: Any) -> SafeString:

@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cdp.models import Account
 from cdp.sql import exist_each
 
 log = structlog.get_logger(__name__)
@@ -82,6 +83,8 @@ def add_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         for kind, parts in _parts.items()
     }
     found: dict[str, list[Any]] = {"problems": []}
+    if not Account.objects.filter(shows_first_steps=True).exists():
+        mine["steps"] = []
     found["steps"] = _read(mine["steps"], now, found["problems"])
     try:
         found["steps"], mine["problems"] = _ask(found["steps"], mine["problems"], now)
@@ -96,6 +99,7 @@ def add_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "problems": found["problems"],
         "tiles": found["tiles"],
         "steps": steps if any(not step.is_done for step in steps) else [],
+        "may_hide_steps": request.user.has_perm("cdp.change_account"),
     }
     return context
 

@@ -49,12 +49,16 @@ def read_extras(rows: Sequence[Contact], *, may_see: bool) -> dict[int, RowExtra
     return found
 
 
-def _texts(row: Contact, may_see: bool) -> RowExtras:
+def name_of(row: Contact, *, may_see: bool) -> str:
+    """What a contact is called, masked without `may_see`."""
     name = row.full_name
     if not name:
-        name = str(row) if may_see or not (row.email or row.phone) else masked(row)
-    elif not may_see:
-        name = mask_text(name)
+        return str(row) if may_see or not (row.email or row.phone) else masked(row)
+    return name if may_see else mask_text(name)
+
+
+def _texts(row: Contact, may_see: bool) -> RowExtras:
+    name = name_of(row, may_see=may_see)
     identifiers = f"id {row.pk}"
     if row.external_id:
         shown = row.external_id if may_see else mask_text(row.external_id)

@@ -1,12 +1,19 @@
 """The contact list, the card with its tabs, and what a colleague does to a contact."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -14,17 +21,17 @@ from django.utils.translation import gettext as _
 
 from cdp.api.moments import zone_of
 from cdp.models import Account
-from contacts import timeline
 from contacts.admin import actions, columns, identity
+from contacts.admin.activity import read_activity
 from contacts.admin.forms import ContactForm, NewContactForm
 from contacts.admin.listing import SEE_PERSONAL, ContactListAdmin
 from contacts.card import read_card, sections
 from contacts.models import Contact, ContactState, MergeRecord
-from contacts.persons import pending_sources
+from contacts.services.exporting import export_person
 from contacts.services.manual import ManualRefused, create_contact, edit_contact
-from contacts.tabs import tabs_for
+from contacts.tabs import actions_for, tabs_for
 
-PERIODS = {"1": 1, "7": 7, "30": 30, "365": 365, "all": 0}
+EXPORT = ("contacts.export_contact", SEE_PERSONAL)
 
 
 @admin.register(Contact)
@@ -48,6 +55,7 @@ class ContactAdmin(ContactListAdmin):
                 self._guarded(self.undo),
                 name="contacts_contact_undo",
             ),
+            path("<int:contact_id>/export/", self._guarded(self.export), name="contacts_contact_export"),
             path("<int:contact_id>/edit/", self._guarded(self.edit), name="contacts_contact_edit"),
             path("<int:contact_id>/do/<slug:action>/", self._guarded(self.act), name="contacts_contact_act"),
         ]
@@ -61,7 +69,7 @@ class ContactAdmin(ContactListAdmin):
         """The first tab of the card."""
         if request.method != "GET":
             raise PermissionDenied
-        contact = self._contact(request, object_id)
+        contact = self.contact_of(request, object_id)
         if contact.state in (ContactState.MERGED, ContactState.ERASED):
             return self._gone(request, contact)
         card = read_card(contact, now=timezone.now())
@@ -72,31 +80,16 @@ class ContactAdmin(ContactListAdmin):
 
     def activity(self, request: HttpRequest, contact_id: int) -> Any:
         """The second tab: what happened, newest first, paged by key."""
-        contact = self._contact(request, contact_id)
+        contact = self.contact_of(request, contact_id)
         if contact.state in (ContactState.MERGED, ContactState.ERASED):
             return self._gone(request, contact)
-        period = request.GET.get("period", "30")
-        days = PERIODS.get(period, 30)
-        since = timezone.now() - timedelta(days=days) if days else None
-        chosen = request.GET.get("kind", "")
-        names = [chosen] if chosen in timeline.registry else list(timeline.registry)
-        before = timeline.read_cursor(request.GET.get("before", ""))
-        words = request.GET.get("q", "").strip().replace("\0", "")[:100]
-        also = tuple(pending_sources([contact.pk]).get(contact.pk, ()))
-        query = timeline.Query(contact.pk, since, before, timeline.PAGE, words, also, {"contact": contact})
-        entries, more = timeline.page(query, names)
-        counts = timeline.counts(query)
-        kinds = [{"name": "", "label": _("All"), "count": sum(counts.values())}]
-        kinds += [{"name": n, "label": s.label, "count": counts[n]} for n, s in timeline.registry.items()]
-        context = {
-            "tab": "activity", "entries": entries, "more": more, "kinds": kinds, "kind": chosen, "period": period,
-            "words": words, "most": timeline.MOST_COUNTED, "is_first": before is None,
-        }  # fmt: skip
-        return self._render(request, contact, "contacts/activity.html", context)
+        context = read_activity(contact, request.GET.dict(), now=timezone.now())
+        status = 400 if context["asked"].faults else 200
+        return self._render(request, contact, "contacts/activity.html", context, status=status)
 
     def identity(self, request: HttpRequest, contact_id: int) -> Any:
         """The tab of identifiers over time, merges, and who did what."""
-        contact = self._contact(request, contact_id)
+        contact = self.contact_of(request, contact_id)
         if contact.state in (ContactState.MERGED, ContactState.ERASED):
             return self._gone(request, contact)
         may_merge = request.user.has_perm(identity.MERGE)
@@ -104,7 +97,7 @@ class ContactAdmin(ContactListAdmin):
         return self._render(request, contact, "contacts/identity.html", context | {"tab": "identity"})
 
     def merge(self, request: HttpRequest, contact_id: int) -> Any:
-        contact = self._contact(request, contact_id)
+        contact = self.contact_of(request, contact_id)
         if not request.user.has_perm(identity.MERGE):
             raise PermissionDenied
         if contact.state in (ContactState.MERGED, ContactState.ERASED):
@@ -113,7 +106,7 @@ class ContactAdmin(ContactListAdmin):
         return identity.merge_view(request, contact, frame=frame, may_see=request.user.has_perm(SEE_PERSONAL))
 
     def undo(self, request: HttpRequest, contact_id: int, record_id: int) -> Any:
-        contact = self._contact(request, contact_id)
+        contact = self.contact_of(request, contact_id)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not request.user.has_perm(identity.MERGE):
@@ -122,7 +115,19 @@ class ContactAdmin(ContactListAdmin):
             raise Http404(f"no merge {record_id} of contact {contact.pk}")
         return identity.undo_view(request, contact, record_id)
 
-    def _contact(self, request: HttpRequest, object_id: Any) -> Contact:
+    def export(self, request: HttpRequest, contact_id: int) -> Any:
+        """Everything held about the person, as a file. POST only: it is kept in the audit."""
+        contact = self.contact_of(request, contact_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perms(EXPORT):
+            raise PermissionDenied
+        if contact.state in (ContactState.MERGED, ContactState.ERASED):
+            return self._gone(request, contact)
+        file = export_person(contact.pk, actor=self._actor(request), now=datetime.now(UTC))
+        return FileResponse(file, as_attachment=True, filename=f"contact-{contact.pk}.json")
+
+    def contact_of(self, request: HttpRequest, object_id: Any) -> Contact:
         if not self.has_view_permission(request):
             raise PermissionDenied
         text = str(object_id)
@@ -144,21 +149,28 @@ class ContactAdmin(ContactListAdmin):
         return render(request, "contacts/gone.html", context, status=410)
 
     def _render(
-        self, request: HttpRequest, contact: Contact, template: str, context: dict[str, Any]
+        self,
+        request: HttpRequest,
+        contact: Contact,
+        template: str,
+        context: dict[str, Any],
+        *,
+        status: int = 200,
     ) -> HttpResponse:
         user: Any = request.user
         may_see = user.has_perm(SEE_PERSONAL)
-        extras = columns.read_extras([contact], may_see=may_see)[contact.pk]
+        name = columns.name_of(contact, may_see=may_see)
         frame = self.admin_site.each_context(request) | {
-            "title": extras.name, "opts": self.opts, "contact": contact, "name": extras.name, "may_see": may_see,
+            "title": name, "opts": self.opts, "contact": contact, "name": name, "may_see": may_see,
             "initials": columns.initials_of(contact),
             "more_tabs": tabs_for(user, contact.pk),
             "may_change": self.has_change_permission(request), "may_delete": user.has_perm("contacts.delete_contact"),
-            "may_merge": user.has_perm(identity.MERGE),
+            "may_merge": user.has_perm(identity.MERGE), "may_export": user.has_perms(EXPORT),
+            "may_blacklist": user.has_perm(actions.BLACKLIST), "more_actions": actions_for(user, contact.pk),
             "may_erase": user.has_perm("contacts.delete_contact") and may_see,
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
-        return render(request, template, frame | context)
+        return render(request, template, frame | context, status=status)
 
     def render_tab(
         self,
@@ -167,12 +179,14 @@ class ContactAdmin(ContactListAdmin):
         tab: str,
         template: str,
         read: Callable[[Contact], dict[str, Any]],
+        *,
+        status: int = 200,
     ) -> HttpResponse:
-        """A tab of the card that another app adds (`contacts.tabs`); `read` gives what its template needs."""
-        contact = self._contact(request, contact_id)
+        """A tab or an action's page that another app adds (`contacts.tabs`); `read` gives what its template needs."""
+        contact = self.contact_of(request, contact_id)
         if contact.state in (ContactState.MERGED, ContactState.ERASED):
             return self._gone(request, contact)
-        return self._render(request, contact, template, {"tab": tab} | read(contact))
+        return self._render(request, contact, template, {"tab": tab} | read(contact), status=status)
 
     # Making and editing
 
@@ -194,7 +208,7 @@ class ContactAdmin(ContactListAdmin):
         return self._render_form(request, form, _("Create contact"), None)
 
     def edit(self, request: HttpRequest, contact_id: int) -> Any:
-        contact = self._contact(request, contact_id)
+        contact = self.contact_of(request, contact_id)
         if not (self.has_change_permission(request) and request.user.has_perm(SEE_PERSONAL)):
             raise PermissionDenied
         if contact.state != ContactState.ACTIVE:
@@ -228,5 +242,7 @@ class ContactAdmin(ContactListAdmin):
 
     def act(self, request: HttpRequest, contact_id: int, action: str) -> Any:
         """One of `actions`, by POST only."""
-        contact = self._contact(request, contact_id)
-        return actions.run(request, contact, action, context=self.admin_site.each_context(request))
+        contact = self.contact_of(request, contact_id)
+        name = columns.name_of(contact, may_see=request.user.has_perm(SEE_PERSONAL))
+        context = self.admin_site.each_context(request) | {"opts": self.opts, "name": name}
+        return actions.run(request, contact, action, context=context)

@@ -103,7 +103,7 @@ class ContactJobAdmin(ReadOnlyAdmin):
         job = self._job(request, job_id)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if job.state in jobs.WAITING and not may_cancel(request.user, job):
+        if not is_in_charge(request.user, job):
             raise PermissionDenied
         if jobs.cancel_job(job.pk, now=datetime.now(UTC)):
             messages.success(request, _("Cancelled. What was done stays done."))
@@ -137,9 +137,11 @@ def _progress(request: HttpRequest, job: ContactJob) -> dict[str, Any]:
 
 
 def may_cancel(user: Any, job: ContactJob) -> bool:
+    return job.state in jobs.WAITING and is_in_charge(user, job)
+
+
+def is_in_charge(user: Any, job: ContactJob) -> bool:
     """Who asked for a job may stop it; of merges and searches everybody who may merge; of all an administrator."""
-    if job.state not in jobs.WAITING:
-        return False
     is_shared = job.kind not in (JobKind.BULK, JobKind.EXPORT) and user.has_perm(MERGE)
     return bool(is_shared or user.is_superuser or job.actor == user.get_username())
 

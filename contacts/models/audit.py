@@ -11,8 +11,15 @@ class AuditAction(models.TextChoices):
     MERGED = "merged", _("Merged")
     UNMERGED = "unmerged", _("Merge undone")
     FIELD = "field", _("Field changed")
-    BULK = "bulk", _("Many contacts changed")  # `details`: the job, the action, whom it is about
-    EXPORTED = "exported", _("Contacts exported")
+    BULK = "bulk", _("Many contacts changed")  # `details`: the job, the action, how many
+    UNSUBSCRIBED = "unsubscribed", _("Address unsubscribed")
+    BLACKLISTED = "blacklisted", _("Address blacklisted")
+    UNBLACKLISTED = "unblacklisted", _("Address taken off the blacklist")
+    LISTED = "listed", _("Added to a list")
+    UNLISTED = "unlisted", _("Removed from a list")
+    LAUNCHED = "launched", _("Workflow launched by hand")
+    TESTED = "tested", _("Test message sent")
+    EXPORTED = "exported", _("Data exported")
 
 
 class ContactAudit(models.Model):
@@ -21,7 +28,7 @@ class ContactAudit(models.Model):
     id = models.BigAutoField(primary_key=True)
     contact_id = models.BigIntegerField(_("contact"))
     at = models.DateTimeField(_("time"))
-    action = models.CharField(_("action"), max_length=8, choices=AuditAction.choices)
+    action = models.CharField(_("action"), max_length=16, choices=AuditAction.choices)
     actor = models.TextField(_("by"))
     reason = models.TextField(_("reason"), default="", blank=True)
     details = models.JSONField(_("details"), default=dict)

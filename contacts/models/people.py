@@ -157,6 +157,7 @@ class Contact(models.Model):
             ("view_personal_data", _("Can see personal data")),
             ("export_contact", _("Can export contacts")),
             ("merge_contact", _("Can merge contacts and undo merges")),
+            ("blacklist_address", _("Can put addresses on the blacklist and take them off")),
         ]
 
     def __str__(self) -> str:

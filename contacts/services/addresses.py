@@ -150,19 +150,29 @@ def end_blocks(*, now: datetime, limit: int = 5_000) -> int:
         return len(apply_signals(signals, now=now))
 
 
-def unsubscribe_address(*, kind: str, value: str, reason: str, actor: str, now: datetime) -> bool:
+def unsubscribe_address(
+    *, kind: str, value: str, reason: str, actor: str, now: datetime, person_id: int = 0
+) -> bool:
     """Stop bulk messages to an address; only its owner can take that back. Tells whether anything changed."""
-    return _one(AddressSignal(kind, value, Signal.UNSUBSCRIBED, now, reason=reason, actor=actor), now)
+    return _one(
+        AddressSignal(kind, value, Signal.UNSUBSCRIBED, now, reason=reason, actor=actor, person_id=person_id),
+        now,
+    )
 
 
-def blacklist_address(*, kind: str, value: str, reason: str, actor: str, now: datetime) -> bool:
+def blacklist_address(
+    *, kind: str, value: str, reason: str, actor: str, now: datetime, person_id: int = 0
+) -> bool:
     """Never send to an address again; an opt-out is still shown as one. Tells whether anything changed."""
-    return _one(AddressSignal(kind, value, Signal.BLACKLISTED, now, reason=reason, actor=actor), now)
+    return _one(
+        AddressSignal(kind, value, Signal.BLACKLISTED, now, reason=reason, actor=actor, person_id=person_id),
+        now,
+    )
 
 
-def unblacklist_address(*, kind: str, value: str, actor: str, now: datetime) -> bool:
+def unblacklist_address(*, kind: str, value: str, actor: str, now: datetime, person_id: int = 0) -> bool:
     """Take an address off the blacklist: it is again what it was before. Tells whether anything changed."""
-    return _one(AddressSignal(kind, value, Signal.EXCLUDED, now, actor=actor), now)
+    return _one(AddressSignal(kind, value, Signal.EXCLUDED, now, actor=actor, person_id=person_id), now)
 
 
 def _one(signal: AddressSignal, now: datetime) -> bool:

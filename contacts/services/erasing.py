@@ -20,6 +20,7 @@ from contacts.services import audit
 from contacts.services.holding import Held, hold_people
 from contacts.services.moves import finish_returns
 from contacts.services.suppression import forget_addresses
+from contacts.services.waiting import forget_in_waiting, hold_waiting
 
 TOMBSTONES = "SELECT id FROM contacts_contact WHERE merged_into = ANY(%s)"
 FORMER = "SELECT kind, value FROM contacts_identifierchange WHERE person_id = ANY(%s)"
@@ -57,6 +58,7 @@ def erase_contacts(ids: Sequence[int], *, now: datetime, actor: str, reason: str
     alone. `reason` is for the certificate and must hold no personal data.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        hold_waiting(cursor)
         wanted = list(ids)
         tombstones = _tombstones(cursor, wanted)
         addresses = _former(cursor, [*wanted, *tombstones])
@@ -71,6 +73,7 @@ def erase_contacts(ids: Sequence[int], *, now: datetime, actor: str, reason: str
         if erased:
             persons.keep_wipes(cursor, erased, now=now)
             identifiers = [*gone, *(key for keys in held.keys.values() for key in keys)]
+            forget_in_waiting(cursor, erased, identifiers)
             persons_erased.send(PersonsErased(ids=erased, now=now, identifiers=identifiers))
             _announce(erased, now)
             mine = [one for one in erased if one in set(wanted)]

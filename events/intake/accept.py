@@ -25,9 +25,10 @@ from cdp.models import Account
 from contacts.wire import Catalogue
 from events.intake.contact_json import CONTACT_JSON, check_contact_json
 from events.intake.identity import AccountRules, identity_columns, lane_of, times
+from events.intake.places import add_place
 from events.intake.reading import CheckedEvent, as_raw_json
 from events.intake.structure import check_structure
-from events.models import EventSource
+from events.models import EventFlag, EventSource
 from events.partitions import keep_from
 from events.services.registry import TypeInfo, ensure_types
 
@@ -201,6 +202,10 @@ def _row(
     if event.event_id:
         digest = hashlib.sha256(f"{family}\0{event.event_id}".encode()).hexdigest()
         content = _content(event, params)
+    placed = add_place(event.params)
+    if placed is not event.params:
+        params = as_raw_json(placed)
+        flags |= EventFlag.PLACED
     return columns | {
         "lane": lane_of(columns, key, settings.EVENT_LANES), "event_id": str(uuid_utils.uuid7()), "event_type_id": kind.id,
         "key_value": key, "params": params, "event_at": event_at, "received_at": now,

@@ -48,6 +48,13 @@ def identity_columns(event: CheckedEvent, rules: AccountRules) -> tuple[dict[str
     """
     given: dict[str, str] = {}
     names: dict[str, str] = {}  # how the sender calls them
+    columns: dict[str, Any] = {}
+    if rules.mapping_param and rules.mapping_field:
+        own = event.params.get(rules.mapping_param)
+        if isinstance(own, (str, int)) and not isinstance(own, bool):
+            columns = _column(rules.mapping_field, str(own), rules)
+            if columns:  # tried first: where it names nobody, the standard parameter does
+                given[rules.mapping_field], names[rules.mapping_field] = str(own), rules.mapping_param
     for name, value in event.params.items():
         column = NAMES.get(name.lower())
         if (
@@ -57,11 +64,6 @@ def identity_columns(event: CheckedEvent, rules: AccountRules) -> tuple[dict[str
             and not isinstance(value, bool)
         ):
             given[column], names[column] = str(value), name
-    if rules.mapping_param and rules.mapping_field:
-        own = event.params.get(rules.mapping_param)
-        if isinstance(own, (str, int)) and not isinstance(own, bool):
-            given[rules.mapping_field], names[rules.mapping_field] = str(own), rules.mapping_param
-    columns: dict[str, Any] = {}
     for column, text in given.items():
         columns.update(_column(column, text, rules))
     key = event.key_value or next((given[name].strip() for name in KEY_ORDER if name in columns), None)

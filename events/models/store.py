@@ -17,6 +17,7 @@ class EventFlag(enum.IntFlag):
     UNMATCHED = 16  # no contact was found or made
     IDENTITY_CONFLICT = 32  # a weaker identifier points at another contact
     EXTERNAL_ID_PASSED_OVER = 64  # the address's holder has another external id
+    PLACED = 128  # its place was found by the parameter `ip`
 
 
 class EventSource(models.TextChoices):

@@ -14,6 +14,8 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from cdp.crash import crash_point
 from cdp.hooks import EventsProcessed, HookError, events_processed
 from cdp.sql import load
+from contacts.geo import Place, is_configured
+from contacts.services.places import Sighting, write_places
 from contacts.services.upsert import ContactInput, Policy, Token, upsert_contacts
 from events.models import EventFlag, EventType
 from events.services.quarantine import set_aside
@@ -36,6 +38,20 @@ ORDER BY i.id
 GIVE_PERSONS = """
 UPDATE events_batch b SET person_id = w.person_id, is_contact = w.is_contact
 FROM unnest(%s::bigint[], %s::bigint[], %s::bool[]) AS w (id, person_id, is_contact) WHERE b.id = w.id
+"""
+# An address of the event whose holder has another external id: it was no candidate.
+MARK_PASSED_OVER = """
+UPDATE events_inboxevent i SET flags = i.flags | %(flag)s FROM events_batch b
+WHERE i.id = b.id AND b.person_id IS NULL AND i.external_id IS NOT NULL
+  AND (EXISTS (SELECT 1 FROM contacts_contact o WHERE i.email_norm IS NOT NULL AND o.email_norm = i.email_norm
+               AND o.state = 'active' AND o.external_id <> i.external_id)
+    OR EXISTS (SELECT 1 FROM contacts_contact o WHERE i.phone IS NOT NULL AND o.phone = i.phone
+               AND o.state = 'active' AND o.external_id <> i.external_id))
+"""
+PLACED = """
+SELECT b.person_id, i.received_at, i.params ->> 'countryCode', i.params ->> 'regionName', i.params ->> 'cityName'
+FROM events_batch b JOIN events_inboxevent i ON i.id = b.id
+WHERE b.is_contact AND i.flags & %s = %s ORDER BY i.id
 """
 TOUCH_TYPES = """
 UPDATE events_eventtype t SET last_seen_at = %(now)s, first_seen_at = coalesce(t.first_seen_at, %(now)s)
@@ -120,7 +136,9 @@ def _process(lane: int, *, ids: Sequence[int] | None, limit: int, now: datetime)
         if not count:
             return 0
         _make_persons(cursor, now=now)
+        cursor.execute(load("events", "mark_conflicts"), {"flag": int(EventFlag.IDENTITY_CONFLICT)})
         _observe(cursor)
+        _write_places(cursor, now=now)
         wanted_types = events_processed.wanted_types()
         if wanted_types is None or wanted_types:
             _announce(cursor, wanted_types, now=now)
@@ -140,6 +158,7 @@ def _make_persons(cursor: Any, *, now: datetime) -> None:
     rows = cursor.fetchall()
     if not rows:
         return
+    cursor.execute(MARK_PASSED_OVER, {"flag": int(EventFlag.EXTERNAL_ID_PASSED_OVER)})
     outcomes = upsert_contacts(
         [_unknown_person(*row[1:]) for row in rows],
         policy=Policy.EVENT,
@@ -167,6 +186,18 @@ def _unknown_person(
         tokens=tuple(tokens), source_detail=type_key,
         as_visitor=not (is_permanent and is_segmented and not flags & EventFlag.PAST),
     )  # fmt: skip
+
+
+def _write_places(cursor: Any, *, now: datetime) -> None:
+    """Locate the contacts of live events whose place was found by their `ip`."""
+    if not is_configured():
+        return
+    cursor.execute(PLACED, [int(EventFlag.PLACED | EventFlag.PAST), int(EventFlag.PLACED)])
+    sightings = [
+        Sighting(person_id, Place(country, region or "", city or ""), at, "event")
+        for person_id, at, country, region, city in cursor.fetchall()
+    ]
+    write_places(sightings, now=now)
 
 
 def _observe(cursor: Any) -> None:

@@ -45,7 +45,10 @@ class ConnectionAdmin(ListAdmin):
     )
     fieldsets = (
         (None, {"fields": ("name", "kind", "is_enabled")}),
-        (gettext_lazy("SMTP server"), {"fields": ("host", "port", "tls", "user")}),
+        (
+            gettext_lazy("SMTP server"),
+            {"fields": ("host", "port", "tls", "verify_certificate", "user", "messages_per_line")},
+        ),
         (gettext_lazy("Provider's API"), {"fields": ("provider", "region", "sender_domain")}),
         (gettext_lazy("Secret"), {"fields": ("new_secret",)}),
         (gettext_lazy("Bounces"), {"fields": ("bounce_domain", "return_path")}),

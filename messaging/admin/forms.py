@@ -126,7 +126,14 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         choices=[(mode, TLS_WORDS[mode]) for mode in TLS_MODES],
         initial="starttls",
     )
+    verify_certificate = forms.BooleanField(
+        label=gettext_lazy("Check the server's certificate"), required=False, initial=True
+    )
     user = forms.CharField(label=gettext_lazy("User"), required=False)
+    messages_per_line = forms.IntegerField(
+        label=gettext_lazy("Messages per session"), required=False, min_value=1, max_value=100_000,
+        help_text=gettext_lazy("After so many a new session is opened. Empty: 1000."),
+    )  # fmt: skip
     provider = forms.ChoiceField(
         label=gettext_lazy("Provider"),
         required=False,
@@ -146,7 +153,16 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
     )
 
     OWN = {
-        ConnectionKind.SMTP: ("host", "port", "tls", "user", "bounce_domain", "return_path"),
+        ConnectionKind.SMTP: (
+            "host",
+            "port",
+            "tls",
+            "verify_certificate",
+            "user",
+            "messages_per_line",
+            "bounce_domain",
+            "return_path",
+        ),
         ConnectionKind.ANYMAIL: ("provider", "region", "sender_domain", "bounce_domain", "return_path"),
         ConnectionKind.FILE: ("bounce_domain", "return_path"),
     }
@@ -180,6 +196,8 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         shown = {name for own in self.OWN.values() for name in own}
         kept = {key: value for key, value in (self.instance.options or {}).items() if key not in shown}
         options = kept | {name: found[name] for name in names if found.get(name) not in (None, "")}
+        if options.get("verify_certificate"):
+            del options["verify_certificate"]  # which is what happens without it
         if kind:
             for name, text in adapters[kind].validate(options).items():
                 self.add_error(name if name in self.fields else None, text)

@@ -16,10 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from cdp.ui.admin import Empty, ListAdmin, Order, View
-from cdp.ui.formatting import moment
+from cdp.ui.formatting import moment, wording
 from cdp.ui.status import status_pill
 from contacts.models import Contact
 from contacts.normalise import normalise_email
+from messaging.admin.for_contact import test_page
 from messaging.admin.forms import MessageForm
 from messaging.admin.frames import framed, framed_note
 from messaging.models import Message, MessageRevision, MessageState
@@ -58,7 +59,7 @@ class MessageAdmin(ListAdmin):
             (row.revision.content.get(row.default_language) or {}).get("subject", "") if row.revision else ""
         )
         return format_html(
-            '<span class="ui-strong">{}</span><br><span class="ui-meta">{}</span>', row.name, text
+            '<span class="ui-strong">{}</span><br><span class="ui-meta">{}</span>', row.name, wording(text)
         )
 
     @admin.display(description=gettext_lazy("State"))
@@ -83,6 +84,11 @@ class MessageAdmin(ListAdmin):
             path("preview/", wrap(self.preview), name="messaging_message_preview"),
             path("<int:pk>/test/", wrap(self.test), name="messaging_message_test"),
             path("<int:pk>/restore/<int:number>/", wrap(self.restore), name="messaging_message_restore"),
+            path(
+                "contact/<int:contact_id>/test/",
+                wrap(self.contact_test),
+                name="messaging_message_contact_test",
+            ),
             path("<int:pk>/archive/", wrap(self.archive), name="messaging_message_archive"),
         ]
         return [*own, *super().get_urls()]
@@ -238,6 +244,9 @@ class MessageAdmin(ListAdmin):
                     )
         link = reverse("admin:messaging_message_change", args=[pk])
         return HttpResponseRedirect(f"{link}?language={language}")
+
+    def contact_test(self, request: HttpRequest, contact_id: int) -> HttpResponse:
+        return test_page(self.admin_site.get_model_admin(Contact), request, contact_id)
 
     def restore(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
         """Make an old revision the newest one. POST only."""

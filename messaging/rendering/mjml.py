@@ -28,14 +28,14 @@ TOKEN = re.compile(
 
 
 def compile_mjml(marked: Marked, source: str) -> str:
-    """The HTML, marks included.
+    """The HTML, marks included. No font is fetched from elsewhere unless the source names one by mj-font.
 
     Raises:
         RenderError: an unknown, unclosed or misplaced tag, or what mrml refuses; with its line and column.
     """
     text = _checked(marked, source)
     try:
-        return str(mrml.to_html(text).content)
+        return str(mrml.to_html(text, render_options=mrml.RenderOptions(fonts={})).content)
     except OSError as error:
         raise RenderError(Fault("source", f"MJML: {error}".replace(" in root template", ""))) from error
 

@@ -179,12 +179,16 @@ def renew_webhook_secret(*, connection: Connection) -> str:
     return secret
 
 
-def rest(*, connection_id: int, words: str, now: datetime) -> None:
-    """The provider is away: leave it alone for 1, 2, 4 … s, at most `LONGEST_REST`. No delivery is to blame."""
+def rest(*, connection_id: int, words: str, now: datetime, at_least: timedelta = timedelta()) -> None:
+    """The provider is away: leave it alone for 1, 2, 4 … s, or as long as it asks for, at most `LONGEST_REST`.
+
+    No delivery is to blame.
+    """
     with transaction.atomic():
         row = Connection.objects.select_for_update().get(pk=connection_id)
         row.failures += 1
-        row.backs_off_until = now + min(timedelta(seconds=2 ** min(row.failures - 1, 20)), LONGEST_REST)
+        pause = max(timedelta(seconds=2 ** min(row.failures - 1, 20)), at_least)
+        row.backs_off_until = now + min(pause, LONGEST_REST)
         row.last_error, row.last_error_at = words[:2000], now
         row.save(update_fields=["failures", "backs_off_until", "last_error", "last_error_at"])
 

@@ -11,7 +11,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from cdp.crash import crash_point
-from messaging.models import ActivityKind
+from contacts.geo import Place, find_place, is_configured
+from contacts.services.places import Sighting, write_places
+from messaging.models import ActivityKind, Machine
 from messaging.services.activity import ActivityRow, announce, record_activity, restamp
 from messaging.tracking.agents import read_agent
 from messaging.tracking.classification import HitFacts, Rules, Sent, Verdict, classify
@@ -52,6 +54,11 @@ WHERE a.id = u.id AND a.at = u.at
 FORGET = """
 DELETE FROM messaging_hit WHERE id IN (
     SELECT id FROM messaging_hit WHERE at < %s AND processed_at IS NOT NULL ORDER BY at LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING kind, machine, host(address), delivery_id, cause_month, at
+"""
+CONTACTS = """
+SELECT w.place, d.contact_id FROM unnest(%s::int[], %s::bigint[], %s::date[]) AS w (place, id, month)
+JOIN messaging_delivery d ON d.id = w.id AND d.cause_month = w.month WHERE d.contact_id IS NOT NULL
 """
 
 
@@ -74,6 +81,18 @@ class _Stored:
 
     def facts(self) -> HitFacts:
         return HitFacts(self.at, self.kind, self.link_id, self.user_agent, self.address, self.signals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A row that left the queue."""
+
+    kind: str
+    machine: str
+    address: str | None
+    delivery_id: int
+    cause_month: date
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +145,36 @@ def process_hits(*, now: datetime, limit: int = BATCH) -> int:
 
 
 def forget_hits(*, now: datetime, limit: int = 10_000) -> int:
-    """Delete hits whose verdict can change no more; returns how many."""
+    """Delete hits whose verdict can change no more; returns how many. Clicks by humans tell where their contacts are."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(FORGET, [now - HOLD, limit])
-        return int(cursor.rowcount)
+        gone = [_Gone(*row) for row in cursor.fetchall()]
+        if is_configured():
+            _locate(cursor, gone, now)
+        return len(gone)
+
+
+def _locate(cursor: Any, gone: Sequence[_Gone], now: datetime) -> None:
+    found: list[tuple[_Gone, Place]] = []
+    for hit in gone:
+        place = find_place(hit.address) if hit.kind == "c" and hit.machine == Machine.HUMAN else None
+        if place is not None:
+            found.append((hit, place))
+    if not found:
+        return
+    columns = [
+        list(range(len(found))),
+        [hit.delivery_id for hit, _ in found],
+        [hit.cause_month for hit, _ in found],
+    ]
+    cursor.execute(CONTACTS, columns)
+    people = dict(cursor.fetchall())
+    sightings = [
+        Sighting(people[number], place, hit.at, "click", sets_zone=True)
+        for number, (hit, place) in enumerate(found)
+        if number in people
+    ]
+    write_places(sightings, now=now)
 
 
 def _deliveries(cursor: Any, hits: Sequence[_Stored]) -> dict[int, _Delivery]:

@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from cdp.models import Account
-from messaging.models import CauseKind, Message
+from contacts.models import AuditAction
+from contacts.services import audit
+from messaging.models import CauseKind, Message, Reason
 from messaging.rendering.faults import Aborted, Fault, RenderError
 from messaging.rendering.revisions import Rendered, prepare, render
 from messaging.rendering.values import Recipient, load_contacts, nobody, read_field_names
 from messaging.services.content import compile_content, links_of
+from messaging.services.eligibility import Candidate, check_candidates
 from messaging.services.planning import DeliveryRequest, PlanOutcome, plan_deliveries
 
 MOST_ADDRESSES = 10
@@ -83,9 +86,7 @@ def send_test(
         raise TestRefused(f"give 1 to {MOST_ADDRESSES} addresses")
     if message.revision is None or language not in message.revision.compiled:
         raise TestRefused("save the message without faults first")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('messaging_delivery_id_seq')")
-        [request_id] = cursor.fetchone()
+    request_id = _request_id()
     context = {"imitates": contact_id} if contact_id else {}
     return plan_deliveries(
         [
@@ -98,3 +99,35 @@ def send_test(
         ],
         now=now,
     )  # fmt: skip
+
+
+@transaction.atomic
+def send_test_to_contact(*, message: Message, contact_id: int, actor: str, now: datetime) -> PlanOutcome:
+    """Send the saved text to a contact, in its language and marked as a test; kept in the contact's audit.
+
+    It is a message to a real person: what keeps a campaign from being sent keeps this one, too.
+
+    Raises:
+        TestRefused: the message has faults, or the contact may not be sent it.
+    """
+    if message.revision is None or not message.revision.compiled:
+        raise TestRefused("save the message without faults first")
+    [checked] = check_candidates([Candidate(contact_id, message.pk, None, message.is_transactional)], now=now)
+    if checked.reason:
+        raise TestRefused(str(dict(Reason.choices).get(checked.reason, checked.reason)))
+    request = DeliveryRequest(
+        cause_kind=CauseKind.TEST, cause_id=_request_id(), cause_month=now.date().replace(day=1), contact_id=contact_id,
+        message_id=message.pk, is_test=True,
+    )  # fmt: skip
+    [outcome] = plan_deliveries([request], now=now)
+    if outcome.state != "planned":
+        raise TestRefused(str(dict(Reason.choices).get(outcome.reason, outcome.reason)))
+    details = {"message": message.pk, "name": message.name}
+    audit.keep([(contact_id, details)], action=AuditAction.TESTED, actor=actor, now=now)
+    return outcome
+
+
+def _request_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('messaging_delivery_id_seq')")
+        return int(cursor.fetchone()[0])

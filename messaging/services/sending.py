@@ -163,6 +163,7 @@ class _Run:
         self.size = WINDOW * max(connection.pool_size, 1)
         self.is_away = False
         self.words = ""
+        self.pause = 0.0  # seconds the provider asks for
         self.seconds = settings.SEND_LEASE_SECONDS * 0.5
 
     def hand_over_all(self, rows: Sequence[Claimed], composer: Composer) -> None:
@@ -239,7 +240,8 @@ class _Run:
 
     def _outcome(self, row: Claimed, handover: Handover) -> Outcome:
         if handover.state is HandoverState.AWAY:
-            self.is_away, self.words = True, handover.text
+            self.pause = max(self.pause, handover.retry_after or 0.0)
+            self.is_away, self.words = True, f"{handover.code} {handover.text}".strip()
         if handover.state in (HandoverState.AWAY, HandoverState.UNTOUCHED):
             return Outcome(row, DeliveryState.PLANNED, error=handover.text)
         self.handed += 1
@@ -248,7 +250,8 @@ class _Run:
     def _rest_or_go(self) -> None:
         if self.is_away:
             log.warning("provider_away", connection=self.connection.name, words=self.words)
-            rest(connection_id=self.connection.pk, words=self.words, now=self.part.clock)
+            pause = timedelta(seconds=self.pause)
+            rest(connection_id=self.connection.pk, words=self.words, at_least=pause, now=self.part.clock)
         elif self.handed and self.connection.failures:
             end_rest(connection_id=self.connection.pk)
 

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from contacts.models import Contact
 from segments.catalogue import Catalogue
 from segments.leaves.base import Leaf
-from segments.models import MembershipChange, Segment, SegmentDay
+from segments.models import Segment, SegmentDay
 from segments.rules import BrokenReference, Condition, DefinitionError, Group, formula, read_definition
 from segments.rules.formula import cards
 from segments.services.chunks import page_of_members
@@ -67,9 +67,3 @@ def member_rows(segment: Segment, *, after: int) -> tuple[list[Contact], int]:
     ids = page_of_members(segment.pk, after=after, limit=PAGE + 1)
     found = Contact.objects.in_bulk(ids[:PAGE])
     return [found[pk] for pk in ids[:PAGE] if pk in found], ids[PAGE - 1] if len(ids) > PAGE else 0
-
-
-def entered_at(segment: Segment, ids: list[int]) -> dict[int, datetime]:
-    """When members entered last; those without a row have been in since the segment was built."""
-    rows = MembershipChange.objects.filter(segment_id=segment.pk, person_id__in=ids, is_entering=True)
-    return dict(rows.order_by("person_id", "-pk").distinct("person_id").values_list("person_id", "at"))

@@ -22,9 +22,9 @@ from contacts.admin import columns
 from contacts.models import Contact
 from segments.admin import record
 from segments.admin.form import SegmentForm
-from segments.models import Build, BuildState, MembershipChange, Segment, SegmentState
+from segments.models import Build, BuildState, Segment, SegmentState
 from segments.rules import BrokenReference, DefinitionError
-from segments.services import definitions
+from segments.services import definitions, journal
 from segments.services.chunks import stored_members
 from segments.services.definitions import SegmentRefused
 from segments.services.preview import count_reach, explain
@@ -144,7 +144,7 @@ class SegmentAdmin(ListAdmin):
         start = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
         rows, older = record.member_rows(segment, after=start)
         extras = columns.read_extras(rows, may_see=request.user.has_perm(SEE_PERSONAL))
-        entered = record.entered_at(segment, [row.pk for row in rows])
+        entered = journal.entered_at(segment.pk, [row.pk for row in rows])
         members = [(row, extras[row.pk], entered.get(row.pk)) for row in rows]
         context = {"tab": "contacts", "members": members, "older": older, "is_first": start == 0}
         return self._render(request, segment, "segments/members.html", context)
@@ -155,7 +155,7 @@ class SegmentAdmin(ListAdmin):
         versions = list(segment.versions.order_by("-number")[:50])
         for version in versions:
             version.formula, version.cards, version.fault = record.words_of(version.definition)  # type: ignore[attr-defined]
-        changes = MembershipChange.objects.filter(segment_id=segment.pk).order_by("-pk")[:100]
+        changes = journal.newest_changes(segment.pk, limit=100)
         context = {"tab": "history", "versions": versions, "changes": changes}
         return self._render(request, segment, "segments/history.html", context)
 

@@ -52,6 +52,11 @@ class Rows:
         """A parameter by its name; nested ones use dots."""
         return value_at(self.document, name)
 
+    def plain(self, figure: str, value: str) -> str:
+        """A figure of `Measure.figure` over all rows of a group, in the words of this table."""
+        found = figure.replace("[filter]", "").replace("[at]", self.at).replace("[order]", self.order)
+        return found.replace("[value]", value)
+
 
 def value_at(document: str, name: str) -> str:
     """SQL of type jsonb of a (nested) member; the name is quoted, so it may be anything."""

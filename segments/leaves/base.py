@@ -33,6 +33,60 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class RowTest(Query):
+    """A query of contacts by a condition on their own row: many of them are asked in one scan.
+
+    `test` is SQL over the columns of `contacts_contact`, without the narrowing to some persons.
+    """
+
+    test: str = ""
+    test_params: tuple[Any, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.test, repr(self.test_params)
+
+    @property
+    def holds(self) -> tuple[str, tuple[Any, ...]]:
+        """SQL that is true for whom is meant; null, like false, says no."""
+        return (f"({self.test}) IS NOT TRUE" if self.is_complement else f"({self.test})"), self.test_params
+
+
+@dataclass(frozen=True, slots=True)
+class Figured(Query):
+    """A query of persons by a figure over their rows: many over the same table are asked in one scan of those rows.
+
+    Attributes:
+        source, person: FROM item without parameters, and its column of persons.
+        base: which of its rows are of the leaf's subject, such as a type of event.
+        counted: which of these count.
+        low: no row before it counts, by `at`; None when there is no such instant.
+        value: the SQL of a row's value that `figure` is over; empty when it is over rows alone.
+        figure: an aggregate with `[value]`, `[at]`, `[order]` and, for the rows that count, `[filter]`.
+        verdict: the comparison of `[figure]`; asked of persons with rows that count.
+    """
+
+    source: str = ""
+    person: str = ""
+    at: str = ""
+    order: str = ""
+    base: tuple[str, tuple[Any, ...]] = ("true", ())
+    counted: tuple[str, tuple[Any, ...]] = ("true", ())
+    low: datetime | None = None
+    value: str = ""
+    figure: str = ""
+    verdict: tuple[str, tuple[Any, ...]] = ("true", ())
+
+    @property
+    def key(self) -> tuple[str, str]:
+        mine = self.base[1], self.counted[1], self.verdict[1]
+        return (
+            f"{self.source} {self.base[0]} {self.counted[0]} {self.figure} {self.value} {self.verdict[0]}",
+            repr(mine),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Where and when a leaf is asked. `among`: only these persons matter; None for everybody."""
 
@@ -48,6 +102,12 @@ class Scope:
 
     def moved(self, now: datetime) -> "Scope":
         return replace(self, now=now)
+
+    def row_test(self, sql: str, params: tuple[Any, ...], *, is_complement: bool = False) -> RowTest:
+        """The contacts whose own row passes a test."""
+        narrow, more = self.narrow("id")
+        text = f"SELECT id AS person_id FROM contacts_contact WHERE {sql}{narrow}"
+        return RowTest(text, (*params, *more), is_complement, sql, params)
 
 
 class Leaf:

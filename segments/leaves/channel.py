@@ -61,6 +61,8 @@ class ChannelLeaf(Leaf):
             sql, params = self._tokens()
             narrow, more = scope.narrow("person_id")
             return Query(f"SELECT person_id FROM contacts_key WHERE {sql}{narrow}", (*params, *more))
+        if self.cmp == "present" and not self.domain:
+            return scope.row_test(f"{ADDRESSES[self.channel][1]} IS NOT NULL", ())
         sql, params = self._addresses()
         narrow, more = scope.narrow("c.id")
         return Query(f"SELECT c.id AS person_id FROM {sql}{narrow}", (*params, *more))

@@ -136,10 +136,7 @@ class FieldLeaf(Leaf):
 
     def query(self, scope: Scope) -> Query:
         (sql, params), is_complement = self._positive(scope)
-        narrow, more = scope.narrow("id")
-        return Query(
-            f"SELECT id AS person_id FROM {TABLE} WHERE {sql}{narrow}", (*params, *more), is_complement
-        )
+        return scope.row_test(sql, params, is_complement=is_complement)
 
     def edges(self, scope: Scope, since: datetime, until: datetime) -> Sequence[Query]:
         if self.window is None and self.anniversary is None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from segments.leaves import operators, wording
 from segments.leaves.activity import Rows, Where, join_sql, quote, window_edges, window_sql
-from segments.leaves.base import Query, Scope, fetch_one
+from segments.leaves.base import Figured, Query, Scope, fetch_one
 from segments.leaves.moments import range_of
 from segments.leaves.operators import Sql, TextValue, range_sql
 from segments.leaves.windows import Window
@@ -88,15 +88,28 @@ class Measure:
         """Persons whose figure satisfies the comparison. `more`: another condition on the rows."""
         cmp, is_complement = operators.positive_of(self.cmp)
         without_rows = self.fn in ZERO_WITHOUT_ROWS and operators.holds(Decimal(0), cmp, self.value)
-        from_, (condition, params) = self._counted(rows, window, where, scope, more)
-        text, values = self.having(rows, cmp, scope)
-        if without_rows:
-            text = f"NOT ({text})"
-        sql = f"SELECT {rows.person} AS person_id FROM {from_[0]} WHERE {condition}"
+        joins, condition = self._counted(rows, window, where, scope, more)
+        figure, value = self.figure(rows, scope)
         if self._is_at_least_one(cmp) or (without_rows and self._is_none(cmp)):
-            return Query(sql, (*from_[1], *params), is_complement != without_rows)
-        sql += f" GROUP BY {rows.person} HAVING {text}"
-        return Query(sql, (*from_[1], *params, *values), is_complement != without_rows)
+            verdict: Sql = ("true", ())
+        else:
+            text, values = self.having(cmp, scope)
+            verdict = (f"NOT ({text})" if without_rows else text), values
+        narrow, ids = scope.narrow(rows.person)
+        sql = f"SELECT {rows.person} AS person_id FROM {rows.source}{joins[0]} WHERE {rows.where} AND {condition[0]}{narrow}"
+        params = (*joins[1], *rows.params, *condition[1], *ids)
+        if verdict[0] != "true":
+            sql += (
+                f" GROUP BY {rows.person} HAVING {verdict[0].replace('[figure]', rows.plain(figure, value))}"
+            )
+        plain = Query(sql, (*params, *verdict[1]), is_complement != without_rows)
+        if joins[0] or "[filter]" not in figure:
+            return plain
+        return Figured(
+            plain.sql, plain.params, plain.is_complement, source=rows.source, person=rows.person, at=rows.at,
+            order=rows.order, base=(rows.where, rows.params), counted=condition, value=value, figure=figure,
+            low=window.range(scope.now, scope.catalogue.zone).low, verdict=verdict,
+        )  # fmt: skip
 
     def _is_at_least_one(self, cmp: str) -> bool:
         """Any row decides: nothing has to be counted."""
@@ -116,19 +129,14 @@ class Measure:
     def _counted(
         self, rows: Rows, window: Window, where: Sequence[Where], scope: Scope, more: Sql
     ) -> tuple[Sql, Sql]:
-        """FROM and WHERE of the rows that count."""
-        (joins, joined), (inside, inside_params) = window_sql(window, rows, scope)
+        """Joins, and the condition on the subject's rows that count."""
+        joins, (inside, inside_params) = window_sql(window, rows, scope)
         text, text_params = join_sql(where, rows.document, "and")
-        narrow, ids = scope.narrow(rows.person)
-        condition = f"{rows.where} AND {inside} AND {text} AND {more[0]}{narrow}"
-        return (rows.source + joins, joined), (
-            condition,
-            (*rows.params, *inside_params, *text_params, *more[1], *ids),
-        )
+        return joins, (f"{inside} AND {text} AND {more[0]}", (*inside_params, *text_params, *more[1]))
 
-    def having(self, rows: Rows, cmp: str, scope: Scope) -> Sql:
-        """The positive comparison of the figure over a person's rows."""
-        figure = self.figure(rows, scope)
+    def having(self, cmp: str, scope: Scope) -> Sql:
+        """The positive comparison of `[figure]`, which is over a person's rows."""
+        figure = "[figure]"
         if self.fn in TIMES:
             if cmp == "not_empty":
                 return f"{figure} IS NOT NULL", ()
@@ -152,24 +160,26 @@ class Measure:
         _joins, (more, values) = window_sql(window, rows, scope)
         return (f"({text} AND {more})", (*params, *values)) if window.filters_clock else (text, params)
 
-    def figure(self, rows: Rows, scope: Scope) -> str:
-        """SQL of the aggregate over one person's rows."""
+    def figure(self, rows: Rows, scope: Scope) -> tuple[str, str]:
+        """The aggregate over one person's rows, and the value of a row it is over: see `Figured`."""
         own_figures = dict(rows.figures)
         if self.fn in own_figures:
-            return own_figures[self.fn]
+            return own_figures[self.fn], ""
         own = rows.param(self.param) if self.param else ""
         if self.fn in ("sum", "avg", "min", "max"):
-            text = f"{self.fn}(segments_number({own}))"
-            return f"coalesce({text}, 0)" if self.fn == "sum" else text
+            text = f"{self.fn}([value])[filter]"
+            return (f"coalesce({text}, 0)" if self.fn == "sum" else text), f"segments_number({own})"
         if self.fn in ("first", "last"):
             way = "DESC" if self.fn == "last" else "ASC"
-            ties = f", {rows.order} {way}" if rows.order else ""
-            return f"(array_agg({own} ORDER BY {rows.at} {way}{ties}))[1]"
+            ties = f", [order] {way}" if rows.order else ""
+            return f"(array_agg([value] ORDER BY [at] {way}{ties})[filter])[1]", own
         zone = quote(scope.catalogue.account.time_zone)
+        if self.fn == "distinct" and own:
+            return "count(DISTINCT [value])[filter]", f"segments_scalar({own})"
         return {
-            "count": "count(*)", "distinct": f"count(DISTINCT segments_scalar({own}))" if own else "count(*)",
-            "distinct_days": f"count(DISTINCT ({rows.at} AT TIME ZONE {zone})::date)",
-            "first_at": f"min({rows.at})", "last_at": f"max({rows.at})",
+            "count": ("count(*)[filter]", ""), "distinct": ("count(*)[filter]", ""),
+            "distinct_days": ("count(DISTINCT [value])[filter]", f"({rows.at} AT TIME ZONE {zone})::date"),
+            "first_at": ("min([at])[filter]", ""), "last_at": ("max([at])[filter]", ""),
         }[self.fn]  # fmt: skip
 
     def edges(
@@ -187,9 +197,11 @@ class Measure:
     ) -> str:  # fmt: skip
         """The figure of one person, in words."""
         one = Scope(scope.now, scope.catalogue, (person_id,))
-        from_, (condition, params) = self._counted(rows, window, where, one, more)
-        sql = f"SELECT {self.figure(rows, scope)} FROM {from_[0]} WHERE {condition}"
-        value = fetch_one(sql, [*from_[1], *params])
+        joins, (condition, params) = self._counted(rows, window, where, one, more)
+        narrow, ids = one.narrow(rows.person)
+        figure = rows.plain(*self.figure(rows, scope))
+        sql = f"SELECT {figure} FROM {rows.source}{joins[0]} WHERE {rows.where} AND {condition}{narrow}"
+        value = fetch_one(sql, [*joins[1], *rows.params, *params, *ids])
         if self.fn in ("first", "last") and value is not None:
             value = json.loads(value)  # a parameter's value, of type jsonb
         if value is None:

@@ -38,7 +38,7 @@ from segments.services.chunks import replace_members, stored_members
 from segments.services.clock import edges_of
 from segments.services.definitions import break_segment, request_build
 from segments.services.evaluation import Pass
-from segments.services.journal import Change, note_changes, resize
+from segments.services.journal import Difference, note_changes, resize
 from segments.services.queue import append
 
 log = structlog.get_logger(__name__)
@@ -280,9 +280,8 @@ def _announce(
     """Journal a build's differences; those of another definition are muted unless the author wanted them aloud."""
     is_muted = (row.is_muted or not is_same) and not row.does_announce
     reason = ChangeReason.DEFINITION if not is_same else row.reason
-    changes = [Change(segment_id, person, person in after, is_muted, reason) for person in before ^ after]
-    if changes:
-        note_changes(changes, now=now)
+    if before != after:
+        note_changes([Difference(segment_id, after - before, before - after, is_muted, reason)], now=now)
         resize([segment_id], now=now)
 
 

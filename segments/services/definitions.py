@@ -1,12 +1,15 @@
 """Creating, editing, restoring, archiving and deleting segments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from cdp.bell import ring
+from contacts import field_uses
 from segments.catalogue import Catalogue
 from segments.models import (
     Build,
@@ -26,6 +29,7 @@ from segments.services.checking import read_checked, sources_of
 from segments.services.uses import Use, uses_of
 
 LONGEST_NAME = 255
+MOST_USES = 1_000
 
 
 class SegmentRefused(Exception):
@@ -281,3 +285,14 @@ def segments_using(segment_id: int) -> list[Use]:
     """The segments that refer to a segment; archived ones too, for they may come back."""
     rows = SegmentSource.objects.filter(source=f"segment.{segment_id}").select_related("segment")
     return [Use("segment", row.segment.name) for row in rows.order_by("segment__name")[:100]]
+
+
+def segments_using_fields(field_ids: Sequence[int]) -> dict[int, list[field_uses.Use]]:
+    """The segments that read additional fields, by field; archived ones too, for they may come back."""
+    sources = {f"data.{field_id}": field_id for field_id in field_ids}
+    rows = SegmentSource.objects.filter(source__in=sources).select_related("segment")
+    found: dict[int, list[field_uses.Use]] = {}
+    for row in rows.order_by("segment__name")[:MOST_USES]:
+        page = reverse("admin:segments_segment_change", args=[row.segment_id])
+        found.setdefault(sources[row.source], []).append(field_uses.Use(_("Segment"), row.segment.name, page))
+    return found

@@ -16,11 +16,12 @@ from segments.catalogue import Catalogue
 from segments.leaves.base import Query, Scope
 from segments.rules import BrokenReference, Condition, Definition, Group, read_definition, walk
 from segments.services import packing
+from segments.services.asking import ask_together
 from segments.services.chunks import stored_members
 
-UNIVERSE = "SELECT id AS person_id FROM contacts_contact WHERE state = 'active' AND NOT is_restricted"
+IS_MEMBER = "state = 'active' AND NOT is_restricted"
+UNIVERSE = f"SELECT id AS person_id FROM contacts_contact WHERE {IS_MEMBER}"
 FEW = 20_000  # persons looked up one by one rather than by reading everybody
-TOGETHER = 40  # leaves asked in one statement
 DEEPEST_REFERENCE = 5
 
 
@@ -57,6 +58,7 @@ class Pass:
         self.scope = Scope(now, catalogue or Catalogue(), ids)
         self.uses_stored = uses_stored
         self._leaves: dict[str, BitMap64] = {}
+        self._queries: dict[str, Query] = {}
         self._raw: dict[tuple[str, str], BitMap64] = {}
         self._segments: dict[int, BitMap64] = {}
         self._universe: BitMap64 | None = None
@@ -100,7 +102,8 @@ class Pass:
         """The members of a condition without its `not`; asked once a pass."""
         found = self._leaves.get(condition.form)
         if found is None:
-            found = self._leaves[condition.form] = condition.leaf.members(self)
+            query = self._queries.get(condition.form)
+            found = self._leaves[condition.form] = self.run(query) if query else condition.leaf.members(self)
         return found
 
     def run(self, query: Query) -> BitMap64:
@@ -148,37 +151,22 @@ class Pass:
             wanted[everybody.key] = everybody
         for definition in definitions:
             for condition in definition.conditions():
-                if condition.form not in self._leaves and condition.leaf.kind != "segment":
-                    query = condition.leaf.query(self.scope)
-                    wanted[query.key] = query
-        queries = [query for key, query in wanted.items() if key not in self._raw]
-        for start in range(0, len(queries), TOGETHER):
-            self._fetch_together(queries[start : start + TOGETHER])
+                if condition.form not in self._queries and condition.leaf.kind != "segment":
+                    query = self._queries[condition.form] = condition.leaf.query(self.scope)
+                    if query.key not in self._raw:
+                        wanted[query.key] = query
+        if wanted:
+            self._raw |= ask_together(wanted.values(), self.scope)
         if self._universe is None:
             self._universe = self._raw[everybody.key]
 
     def _universe_query(self) -> Query:
-        narrow, params = self.scope.narrow("id")
-        return Query(UNIVERSE + narrow, params)
+        return self.scope.row_test(IS_MEMBER, ())
 
     def _fetch(self, query: Query) -> BitMap64:
         with connection.cursor() as cursor:
             cursor.execute(packing.packed(query.sql), list(query.params))
             return packing.unpack(cursor.fetchall())
-
-    def _fetch_together(self, queries: Sequence[Query]) -> None:
-        text = " UNION ALL ".join(
-            f"SELECT {place} AS k, person_id FROM ({query.sql}) q{place}"
-            for place, query in enumerate(queries)
-        )
-        params = [param for query in queries for param in query.params]
-        rows: dict[int, list[tuple[int, Any]]] = {place: [] for place in range(len(queries))}
-        with connection.cursor() as cursor:
-            cursor.execute(packing.packed_together(text), params)
-            for place, key, data in cursor.fetchall():
-                rows[place].append((key, data))
-        for place, query in enumerate(queries):
-            self._raw[query.key] = packing.unpack(rows[place])
 
 
 def as_definition(definition: Definition | Mapping[str, Any]) -> Definition:

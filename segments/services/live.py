@@ -4,9 +4,10 @@ Claimed rows are deleted; evaluating happens in a later statement, which sees wh
 writes a segment's chunks holds its lane, taken before evaluating, in the order of ids.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 
 import structlog
 from django.db import connection, transaction
@@ -15,13 +16,14 @@ from pyroaring import BitMap64
 from cdp.crash import crash_point
 from segments.catalogue import Catalogue
 from segments.models import Build, BuildState, ChangeReason, Lane, Segment, SegmentSource, SegmentState
-from segments.rules import BrokenReference, Definition, DefinitionError, read_definition
+from segments.rules import BrokenReference, Definition, DefinitionError
 from segments.services import packing
 from segments.services.chunks import read_chunks, write_chunks
 from segments.services.definitions import break_segment, request_build
 from segments.services.evaluation import Pass
-from segments.services.journal import Change, note_changes, resize
-from segments.services.queue import EVERYTHING
+from segments.services.journal import Difference, forget, note_changes, resize
+from segments.services.queue import ERASED, EVERYTHING
+from segments.services.trees import Trees
 
 log = structlog.get_logger(__name__)
 
@@ -42,16 +44,12 @@ SELECT segment_id, person_id FROM unnest(%s::bigint[], %s::bigint[]) AS w (segme
 class Target:
     """What a batch means for one segment: its persons, who of them changed aloud, and who by more than the clock."""
 
-    persons: set[int] = field(default_factory=set)
-    aloud: set[int] = field(default_factory=set)
-    by_data: set[int] = field(default_factory=set)
+    persons: BitMap64 = field(default_factory=BitMap64)
+    aloud: BitMap64 = field(default_factory=BitMap64)
+    by_data: BitMap64 = field(default_factory=BitMap64)
 
-    def add(self, person: int, *, is_muted: bool, reason: str) -> None:
-        self.persons.add(person)
-        if not is_muted:
-            self.aloud.add(person)
-        if reason != ChangeReason.CLOCK:
-            self.by_data.add(person)
+    def __or__(self, other: "Target") -> "Target":
+        return Target(self.persons | other.persons, self.aloud | other.aloud, self.by_data | other.by_data)
 
 
 def work_queue(*, now: datetime, limit: int = BATCH) -> int:
@@ -65,6 +63,8 @@ def work_queue(*, now: datetime, limit: int = BATCH) -> int:
             return 0
         targets = _fan_out(rows)
         crash_point("live_claimed")
+        if erased := [person for source, person, _is_muted, _reason in rows if source == ERASED]:
+            forget(erased)
         if targets:
             _bring_up_to_date(targets, now=now)
         crash_point("live_before_commit")
@@ -72,23 +72,34 @@ def work_queue(*, now: datetime, limit: int = BATCH) -> int:
 
 
 def _fan_out(rows: Iterable[tuple[str, int, bool, str]]) -> dict[int, Target]:
-    """The persons of each segment that reads what changed."""
-    by_source: dict[str, list[tuple[int, bool, str]]] = {}
+    """The persons of each segment that reads what changed; segments that read the same share one target."""
+    by_source: dict[str, Target] = {}
     for source, person, is_muted, reason in rows:
-        by_source.setdefault(source, []).append((person, is_muted, reason))
-    readers: dict[str, list[int]] = {}
+        target = by_source.get(source)
+        if target is None:
+            target = by_source[source] = Target()
+        target.persons.add(person)
+        if not is_muted:
+            target.aloud.add(person)
+        if reason != ChangeReason.CLOCK:
+            target.by_data.add(person)
+    sources: dict[int, list[str]] = {}
     found = SegmentSource.objects.filter(source__in=list(by_source)).values_list("source", "segment_id")
-    for source, segment_id in found:
-        readers.setdefault(source, []).append(segment_id)
+    for source, segment_id in found.order_by("source"):
+        sources.setdefault(segment_id, []).append(source)
     if EVERYTHING in by_source:
-        readers[EVERYTHING] = list(Segment.objects.values_list("pk", flat=True))
+        for segment_id in Segment.objects.values_list("pk", flat=True):
+            sources.setdefault(segment_id, []).append(EVERYTHING)
+    for source in by_source:
+        if source.startswith("only."):
+            sources.setdefault(int(source[5:]), []).append(source)
+    joined: dict[tuple[str, ...], Target] = {}
     targets: dict[int, Target] = {}
-    for source, changes in by_source.items():
-        ids = [int(source[5:])] if source.startswith("only.") else readers.get(source, [])
-        for segment_id in ids:
-            target = targets.setdefault(segment_id, Target())
-            for person, is_muted, reason in changes:
-                target.add(person, is_muted=is_muted, reason=reason)
+    for segment_id, mine in sources.items():
+        key = tuple(mine)
+        if key not in joined:
+            joined[key] = reduce(Target.__or__, (by_source[source] for source in mine))
+        targets[segment_id] = joined[key]
     return targets
 
 
@@ -97,27 +108,35 @@ def _bring_up_to_date(targets: dict[int, Target], *, now: datetime) -> None:
         Lane.objects.filter(pk__in=targets).order_by("pk").select_for_update().values_list("pk", flat=True)
     )
     builds = dict(Build.objects.filter(pk__in=held).values_list("pk", "state"))
-    segments = Segment.objects.filter(pk__in=held, state=SegmentState.ACTIVE, is_live=True)
+    segments = list(
+        Segment.objects.filter(pk__in=held, state=SegmentState.ACTIVE, is_live=True)
+        .order_by("pk")
+        .values_list("pk", "fingerprint", "built_fingerprint")
+    )
+    trees = Trees([fingerprint for _pk, fingerprint, _built in segments])
     catalogue = Catalogue()
     most = _most_persons()
     wanted: dict[int, Definition] = {}
-    for segment in segments.order_by("pk"):
-        target = targets[segment.pk]
-        if builds[segment.pk] == BuildState.RUNNING:
-            _remember(segment.pk, target.persons)
-        if not segment.is_current:
+    fit: set[str] = set()  # forms of conditions that name nothing that is gone
+    for segment_id, fingerprint, built in segments:
+        target = targets[segment_id]
+        if builds[segment_id] == BuildState.RUNNING:
+            _remember(segment_id, target.persons)
+        if fingerprint != built:
             continue  # its build is to come, and sees these changes
         if len(target.persons) > most:
-            request_build(segment.pk, reason=ChangeReason.DATA, now=now, is_muted=not target.aloud)
+            request_build(segment_id, reason=ChangeReason.DATA, now=now, is_muted=not target.aloud)
             continue
         try:
-            tree = read_definition(segment.definition)
+            tree = trees.of(segment_id, fingerprint)
             for condition in tree.conditions():
-                condition.leaf.check(catalogue)
+                if condition.form not in fit:
+                    condition.leaf.check(catalogue)
+                    fit.add(condition.form)
         except (BrokenReference, DefinitionError) as error:
-            break_segment(segment.pk, reason=str(error), now=now)
+            break_segment(segment_id, reason=str(error), now=now)
             continue
-        wanted[segment.pk] = tree
+        wanted[segment_id] = tree
     if wanted:
         _write(wanted, targets, catalogue, now=now)
 
@@ -125,36 +144,39 @@ def _bring_up_to_date(targets: dict[int, Target], *, now: datetime) -> None:
 def _write(
     wanted: dict[int, Definition], targets: dict[int, Target], catalogue: Catalogue, *, now: datetime
 ) -> None:
-    persons = BitMap64(sorted({person for segment_id in wanted for person in targets[segment_id].persons}))
+    distinct = {id(targets[segment_id]): targets[segment_id] for segment_id in wanted}
+    persons = packing.union(target.persons for target in distinct.values())
     evaluation = Pass(now=now, among=persons, catalogue=catalogue, uses_stored=True)
     evaluation.prefetch(wanted.values())
     stored = read_chunks(list(wanted), list(packing.chunks_in(persons)))
-    changes: list[Change] = []
+    differences: list[Difference] = []
     chunks: dict[tuple[int, int], BitMap64] = {}
     for segment_id, tree in wanted.items():
         target = targets[segment_id]
-        mine = BitMap64(sorted(target.persons))
         before = packing.union(stored.get(segment_id, {}).values())
-        after = (before - mine) | (evaluation.evaluate(tree) & mine)
+        after = (before - target.persons) | (evaluation.evaluate(tree) & target.persons)
         changed = before ^ after
         for chunk in packing.chunks_in(changed):
             chunks[(segment_id, chunk)] = packing.chunk_of(after, chunk)
-        changes += [
-            Change(
-                segment_id, person, person in after, person not in target.aloud,
-                ChangeReason.DATA if person in target.by_data else ChangeReason.CLOCK,
-            )
-            for person in changed
-        ]  # fmt: skip
-    if changes:
+        differences += _by_cause(segment_id, changed, after, target)
+    if differences:
         write_chunks(chunks)
-        note_changes(changes, now=now)
-        resize(sorted({change.segment_id for change in changes}), now=now)
+        note_changes(differences, now=now)
+        resize(sorted({one.segment_id for one in differences}), now=now)
 
 
-def _remember(segment_id: int, persons: set[int]) -> None:
+def _by_cause(segment_id: int, changed: BitMap64, after: BitMap64, target: Target) -> Iterator[Difference]:
+    """A segment's changes by whether they are muted and by their reason."""
+    for is_muted, some in ((False, changed & target.aloud), (True, changed - target.aloud)):
+        by_data = some & target.by_data
+        for reason, ids in ((ChangeReason.DATA, by_data), (ChangeReason.CLOCK, some - by_data)):
+            if ids:
+                yield Difference(segment_id, ids & after, ids - after, is_muted, reason)
+
+
+def _remember(segment_id: int, persons: BitMap64) -> None:
     """Tell the running build whom it must leave out of its swap."""
-    ids = sorted(persons)
+    ids = list(persons)
     with connection.cursor() as cursor:
         cursor.execute(REMEMBER, [[segment_id] * len(ids), ids])
 

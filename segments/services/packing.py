@@ -2,7 +2,7 @@
 
 import struct
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyroaring import BitMap, BitMap64
@@ -25,6 +25,15 @@ def packed_together(query: str) -> str:
     """A query of `k, person_id`, packed per k: rows of (k, id >> 24, bytes)."""
     return (
         PACK.replace("[key]", "k, ").replace("[group]", "1, ").replace("1\n", "2\n").replace("[query]", query)
+    )
+
+
+def packed_columns(query: str, columns: Sequence[str]) -> str:
+    """A query of `person_id` and truths: rows of (id >> 24, the packed ids for whom each column is true or nothing)."""
+    sets = ", ".join(f"string_agg(low, ''::bytea) FILTER (WHERE {name})" for name in columns)
+    return (
+        f"SELECT high, {sets} FROM (SELECT person_id >> 24 AS high, substring(int8send(person_id) FROM 5 FOR 4) AS low, "
+        f"{', '.join(columns)} FROM ({query}) asked) found GROUP BY high"
     )
 
 

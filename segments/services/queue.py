@@ -8,13 +8,14 @@ from django.db import connection, transaction
 from cdp.bell import ring
 
 EVERYTHING = "*"
+ERASED = "erased"  # no segment reads it: the journal forgets the person
 # Words no segment reads are left out; a segment's first build begins after all transactions that cannot have seen its
 # words have ended (`builds`), so nothing is missed.
 APPEND = """
 INSERT INTO segments_dirty (source, person_id, is_muted, reason, at)
 SELECT DISTINCT w.source, w.person_id, w.is_muted, %s, %s::timestamptz
 FROM unnest(%s::text[], %s::bigint[], %s::bool[]) AS w (source, person_id, is_muted)
-WHERE (w.source = '*' AND EXISTS (SELECT 1 FROM segments_segment)) OR w.source LIKE 'only.%%'
+WHERE (w.source = '*' AND EXISTS (SELECT 1 FROM segments_segment)) OR w.source LIKE 'only.%%' OR w.source = 'erased'
    OR EXISTS (SELECT 1 FROM segments_segmentsource s WHERE s.source = w.source)
 """
 

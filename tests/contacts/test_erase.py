@@ -1,12 +1,14 @@
 """Erasing wipes a person everywhere, keeps opt-outs as hashes, leaves a certificate."""
 
 import uuid
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
 from django.apps import apps
 from django.db import connection
 
+from cdp.models import Account
 from contacts import persons
 from contacts.models import (
     Address,
@@ -19,6 +21,7 @@ from contacts.models import (
     Visitor,
 )
 from contacts.services.addresses import blacklist_address, unsubscribe_address
+from contacts.services.bulk import BulkRequest, work_session
 from contacts.services.lifecycle import delete_contacts, erase_contacts, restore_contacts
 from contacts.services.merging import merge_contacts
 from contacts.services.moves import work_moves
@@ -202,6 +205,53 @@ def test_bulk_requests_forget_what_they_answered():
     work_moves(now=NOW)
     session.refresh_from_db()
     assert session.mapping == [["b@c.com", 5]]
+
+
+def waiting(*contacts, **rest):
+    request = asdict(BulkRequest(contacts=list(contacts), **rest))
+    return ImportSession.objects.create(id=uuid.uuid4(), request=request, created_at=NOW, state_at=NOW)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"channels": [{"type": "email", "value": " Secret@Example.COM "}], "lastName": "Secretovych"},
+        {"channels": [{"type": "email", "value": "mailto:<secret@example.com>"}]},
+        {"channels": [{"type": "sms", "value": "+38 (050) 111-22-33"}], "firstName": "Secretovych"},
+        {"channels": [{"type": "sms", "value": "050 111 22 33"}], "firstName": "Secretovych"},
+        {"channels": {"type": "email", "value": "secret@example.com"}},
+        {"externalCustomerId": "ext-secret", "lastName": "Secretovych"},
+    ],
+)
+def test_bulk_requests_that_wait_forget_the_person_and_keep_the_others(sent):
+    Account.objects.update(default_region="UA")
+    contact = person()
+    other = {"channels": [{"type": "email", "value": "b@c.com"}], "lastName": "Other"}
+    session, untouched = waiting(other, sent, other), waiting(other)
+    by_id = waiting({"id": contact, "lastName": "Secretovych", "channels": []}, dedupe_on="id")
+    erase_contacts([contact], now=NOW, actor="ann")
+    assert traces() == set()
+    session.refresh_from_db()
+    by_id.refresh_from_db()
+    assert (session.request["contacts"], by_id.request["contacts"]) == ([other, {}, other], [{}])
+    untouched.refresh_from_db()
+    assert untouched.request["contacts"] == [other]
+    work_session(session, now=NOW)
+    assert session.counts == {"created": 1, "failed": 1, "unchanged": 1}
+    assert traces() == set()
+
+
+def test_an_identifier_somebody_else_has_stays_in_bulk_requests():
+    contact = person()
+    upsert(
+        someone("X9", email="secret@example.com", email_norm="secret@example.com", dedupe=()),
+        policy=Policy.BULK,
+    )
+    shared = {"channels": [{"type": "email", "value": "secret@example.com"}]}
+    session = waiting(shared)
+    erase_contacts([contact], now=NOW, actor="ann")
+    session.refresh_from_db()
+    assert session.request["contacts"] == [shared]
 
 
 def test_deleting_and_restoring_are_kept_in_the_audit():

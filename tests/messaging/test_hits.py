@@ -7,10 +7,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cdp.hooks import MessageActivity, message_activity
+from contacts.models import Contact
 from messaging.models import Activity, Delivery, Hit
 from messaging.services.activity import ActivityRow, record_activity
 from messaging.services.hits import HOLD, forget_hits, process_hits
 from messaging.tracking.hits import NewHit, store_hits
+from tests.contacts.mmdb import BOXFORD, KYIV, NETWORKS, write_mmdb
 from tests.messaging.sent import CHROME, NOW, sent
 
 pytestmark = pytest.mark.django_db
@@ -182,3 +184,26 @@ def test_a_providers_event_twice_is_once() -> None:
     assert record_activity(rows, now=NOW) == 1
     assert record_activity(rows, now=NOW) == 0
     assert Activity.objects.count() == 1
+
+
+def test_a_click_tells_where_the_contact_is_once_it_is_surely_a_humans(settings, tmp_path) -> None:
+    settings.CDP_GEO_FILE = str(write_mmdb(tmp_path / "places.mmdb", NETWORKS))
+    row, links = sent()
+    bob, bobs = sent("bob")
+    robot, robots = sent("robot")
+    store_hits(
+        [
+            hit(row, 60, "c", links[0].pk, address=KYIV),
+            hit(row, 90, "c", links[0].pk, address=BOXFORD),
+            hit(bob, 60, "o", None, address=KYIV),  # an open is no click
+            hit(bob, 61, "c", bobs[0].pk, address=None),
+            hit(robot, 1, "c", robots[0].pk, address=KYIV),  # sooner than anybody reads
+        ]
+    )
+    process_hits(now=NOW + timedelta(seconds=91))
+    assert not Contact.objects.exclude(location={}).exists()
+    assert forget_hits(now=NOW + timedelta(seconds=91) + HOLD) == 5
+    contact = Contact.objects.exclude(location={}).get()
+    assert contact.pk == row.contact_id
+    assert contact.location == {"country": "GB", "region": "England", "city": "Boxford"}
+    assert contact.time_zone == "Europe/Kyiv"  # of the first click

@@ -154,6 +154,7 @@ def test_secrets_are_written_and_never_shown(admin_client):
         "host": "127.0.0.1",
         "port": "1",
         "tls": "none",
+        "verify_certificate": "on",
         "pool_size": "1",
         "is_enabled": "on",
     }
@@ -167,6 +168,20 @@ def test_secrets_are_written_and_never_shown(admin_client):
     assert admin_client.post(address, form | {"host": ""}).status_code == 200, "a host is required"
     page = admin_client.post(f"/admin/messaging/connection/{made.pk}/test/", follow=True).text
     assert "refused" in page
+
+
+def test_a_certificate_is_checked_unless_the_form_says_otherwise(admin_client):
+    form = {"name": "relay", "kind": "smtp", "host": "mail.example.com", "tls": "implicit", "messages_per_line": "50",
+            "pool_size": "1", "is_enabled": "on"}  # fmt: skip
+    assert 'name="verify_certificate"' in admin_client.get("/admin/messaging/connection/add/").text
+    admin_client.post("/admin/messaging/connection/add/", form)
+    made = Connection.objects.get(name="relay")
+    assert (made.options["verify_certificate"], made.options["messages_per_line"]) == (False, 50)
+    address = f"/admin/messaging/connection/{made.pk}/change/"
+    assert 'name="verify_certificate" checked' not in admin_client.get(address).text
+    admin_client.post(address, form | {"verify_certificate": "on"})
+    made.refresh_from_db()
+    assert "verify_certificate" not in made.options
 
 
 def test_a_campaign_from_draft_to_finish(admin_client):

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from segments.models import MembershipChange, Segment
+from django.db import connection
+
+from segments.models import Segment
 from segments.services.builds import work_build
 from segments.services.chunks import stored_members
 from segments.services.definitions import create_segment
@@ -63,5 +65,9 @@ def members(segment: Segment) -> set[int]:
 
 def journal(segment: Segment) -> list[tuple[int, bool, bool, str]]:
     """(person, entering, muted, reason), oldest first."""
-    rows = MembershipChange.objects.filter(segment_id=segment.pk).order_by("pk")
-    return list(rows.values_list("person_id", "is_entering", "is_muted", "reason"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT person_id, is_entering, is_muted, reason FROM segments_journal WHERE segment_id = %s "
+            "ORDER BY pass_id, person_id", [segment.pk],
+        )  # fmt: skip
+        return cursor.fetchall()

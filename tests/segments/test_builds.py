@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from contacts.models import ContactList
+from contacts.models import ContactField, ContactList, FieldGroup
+from contacts.services.fields import FieldInUse, delete_field
 from contacts.services.lists import ensure_lists
 from events.services.processing import process_lane
 from segments.models import Build, BuildState, Segment, SegmentState
@@ -152,6 +153,23 @@ def test_a_segment_over_a_deleted_list_is_broken_and_keeps_its_members():
     assert members(segment) == {ann.contact_id}
     with pytest.raises(BrokenReference, match="there is no list"):
         evaluate(broken.definition, now=NOW)
+
+
+def test_a_field_in_use_stays_and_one_that_is_gone_breaks_the_segment():
+    field = ContactField.objects.create(
+        group=FieldGroup.objects.first(), name="Score", key="SCORE", type="integer"
+    )
+    name = f"{field.group.key}.SCORE"
+    make_segment(condition("field", field=name, cmp="gt", value=5), name="High scores")
+    with pytest.raises(FieldInUse, match="Segment High scores"):
+        delete_field(field.pk, actor="test", now=NOW)
+    field.delete()
+    sweep(now=NOW + timedelta(minutes=2))
+    broken = Segment.objects.get()
+    assert (broken.state, broken.reason) == (
+        SegmentState.BROKEN,
+        f"/include/items/0: there is no field {name}",
+    )
 
 
 def test_a_build_finds_a_segment_broken():

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.urls import reverse
 
 from cdp.models import Account
 from tests.contacts.people import someone, upsert
@@ -112,3 +113,17 @@ def test_a_bad_setting_is_refused_at_its_field(admin_client, field, value, words
     assert page.status_code == 200
     assert words in page.text
     assert Account.objects.get().organisation_name != "Shop"
+
+
+def test_the_first_steps_are_hidden_for_good_by_who_may_change_the_account(admin_client, client):
+    assert 'id="steps"' in admin_client.get("/admin/").text
+    hide = reverse("admin:hide_first_steps")
+    assert admin_client.get(hide).status_code == 405
+    viewer = get_user_model().objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_account"))
+    client.force_login(viewer)
+    assert client.post(hide).status_code == 403
+    assert hide not in client.get("/admin/").text
+
+    admin_client.post(hide)
+    assert 'id="steps"' not in admin_client.get("/admin/").text

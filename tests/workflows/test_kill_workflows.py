@@ -1,4 +1,7 @@
-"""Killing the worker loses no launch, does no step twice and plans no message twice."""
+"""Killing the worker loses no launch, does no step twice and plans no message twice.
+
+`CDP_KILL_TEST_ROWS` sets the number of launches (5 000 before a release).
+"""
 
 import os
 import random
@@ -28,7 +31,7 @@ from workflows.services.launching import launch_for_many
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COUNT = 400
+COUNT = int(os.environ.get("CDP_KILL_TEST_ROWS", "400"))
 WORKER = """
 import threading, django
 django.setup()

@@ -112,6 +112,49 @@ def test_a_status_is_asked_after_a_timer(mail, happens, opened, clicked):
         wf.save()
 
 
+@pytest.mark.parametrize(
+    ("happens", "is_sent", "is_delivered"),
+    [
+        ([], "no", "no"),
+        (["sent"], "yes", "no"),
+        (["sent", "delivered"], "yes", "yes"),
+        (["sent", "opened"], "yes", "yes"),
+        (["sent", "delivered", "error"], "yes", "no"),
+    ],
+)
+def test_sent_and_delivered_are_asked(mail, happens, is_sent, is_delivered):
+    """An open shows that it was delivered; a bounce takes a delivery back."""
+    for kind, answer in (("condition.sent", is_sent), ("condition.delivered", is_delivered)):
+        wf = workflow(asks(kind, mail))
+        happened(contact(kind[-6:]))
+        step()
+        run = Run.objects.get(workflow_id=wf.pk)
+        delivery = Delivery.objects.get(cause_id=run.pk)
+        for minutes, one in enumerate(happens):
+            if one == "sent":
+                sent(delivery)
+            else:
+                happen(one, delivery, later(minutes=minutes), reason="mailbox_full" if one == "error" else "")
+        step(later(hours=1))
+        run.refresh_from_db()
+        assert (run.state, run.reason) == ("completed", answer)
+        wf.status = "not_active"
+        wf.save()
+
+
+def test_clicked_may_ask_for_certain_links(mail):
+    wanted, other = "https://shop.example/a?b=1&c=2", "https://shop.example/other"
+    workflow(asks("condition.clicked", mail, links=[wanted]))
+    for name in "ab":
+        happened(contact(name))
+    step()
+    for delivery, url in zip(Delivery.objects.order_by("pk"), (wanted, other), strict=True):
+        sent(delivery)
+        happen("clicked", delivery, url=url)
+    step(later(hours=1))
+    assert list(Run.objects.order_by("pk").values_list("reason", flat=True)) == ["yes", "no"]
+
+
 def test_a_machine_opens_nothing(mail):
     workflow(asks("condition.opened", mail))
     happened(contact())

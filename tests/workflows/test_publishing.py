@@ -2,12 +2,16 @@
 
 import pytest
 
-from contacts.models import ContactList
+from contacts.field_uses import uses_of
+from contacts.models import ContactField, ContactList, FieldGroup
+from contacts.services.fields import FieldInUse, delete_field
 from contacts.services.lists import add_to_list
 from tests.workflows.flows import (
     EVENT,
     NOW,
+    chain,
     contact,
+    document,
     edge,
     event_type,
     happened,
@@ -265,3 +269,28 @@ def test_an_old_version_becomes_the_draft_again():
     publish(wf.pk, actor="ann", now=NOW)
     restore_version(wf.version_id, revision=2, actor="ann", now=NOW)
     assert Workflow.objects.get().draft["nodes"][1]["data"]["params"] == {"wait": HOUR}
+
+
+def test_a_field_that_a_workflow_names_is_not_deleted():
+    group = FieldGroup.objects.first()
+    changed, asked, free = (
+        ContactField.objects.create(group=group, name=name, key=name.upper(), type="integer")
+        for name in ("Changed", "Asked", "Free")
+    )
+    change = {"field": {"ref": "field", "id": changed.pk}, "operator": "add", "value": 1}
+    tree = {"all": [{"left": f"field.{asked.pk}", "op": "gt", "right": 1}]}
+    blocks = [
+        node("start"),
+        node("condition", "ask", tree=tree),
+        node("contact.update", "set", changes=[change]),
+    ]
+    workflow(
+        document(
+            [*blocks, node("end")], [*chain(*blocks[:2]), edge("ask", "set", "yes"), edge("set", "n_end")]
+        )
+    )
+    for field in (changed, asked):
+        with pytest.raises(FieldInUse, match="Workflow Flow"):
+            delete_field(field.pk, actor="test", now=NOW)
+    delete_field(free.pk, actor="test", now=NOW)
+    assert set(uses_of([changed.pk, asked.pk])) == {changed.pk, asked.pk}

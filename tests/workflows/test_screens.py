@@ -77,6 +77,11 @@ def test_a_page_opens_only_with_its_right(client, flow, page):
     assert client.get(address).status_code == 200
 
 
+def test_a_workflow_that_was_never_published_has_no_versions_yet(admin_client):
+    flow = create_workflow(name="New", document=None, actor="ann", now=NOW).workflow
+    assert "No versions yet" in admin_client.get(f"{BASE}{flow.pk}/versions/").text
+
+
 ACTIONS = {
     "publish": "publish_workflow", "activate": "activate_workflow", "pause": "activate_workflow", "stop": "activate_workflow",
     "finish": "activate_workflow", "archive": "change_workflow", "launch": "launch_workflow", "launch-many": "launch_workflow",

@@ -98,7 +98,7 @@ def _params(request: HttpRequest) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _told(started: Started, sentence: str) -> Done:
+def told(started: Started, sentence: str) -> Done:
     if started.run_ids:
         return True, sentence
     words = dict(Refusal.choices)
@@ -117,8 +117,8 @@ def _launch(request: HttpRequest, row: Workflow, actor: str, now: datetime) -> D
         started = launching.launch_test(
             row.pk, contact.pk, params=params, skips_waits=skips, actor=actor, now=now
         )
-        return _told(started, _("Test launch started."))
-    return _told(
+        return told(started, _("Test launch started."))
+    return told(
         launching.launch_for_contact(row.pk, contact.pk, params=params, now=now), _("Launch started.")
     )
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlencode
 
@@ -159,7 +160,7 @@ def versions(request: HttpRequest, row: Workflow) -> Page:
     rows = list(row.versions.exclude(number=None).order_by("-number")[: MOST_VERSIONS + 1])
     shown: list[dict[str, Any]] = []
     running = history.count_versions(row.pk)
-    for one, before in zip(rows, [*rows[1:], None], strict=True):
+    for one, before in zip_longest(rows, rows[1:]):
         read = reading.read(one.definition)
         change = differences(reading.read(before.definition) if before is not None else None, read)
         shown.append({"version": one, "change": change, "open": running.get(one.pk, 0)})

@@ -22,6 +22,7 @@ from cdp.ui.status import status_pill
 from contacts.models import Contact
 from events.models import EventType
 from workflows.admin import actions, tabs
+from workflows.admin.for_contact import launch_page
 from workflows.definition import reading
 from workflows.definition.problems import DefinitionRefused, Problem
 from workflows.models import Workflow, WorkflowStatus
@@ -136,6 +137,11 @@ class WorkflowAdmin(ListAdmin):
             ),
             path("<int:workflow_id>/do/<slug:action>/", guard(self.act), name="workflows_workflow_act"),
             path("contact/<int:contact_id>/", guard(self.contact), name="workflows_workflow_contact"),
+            path(
+                "contact/<int:contact_id>/launch/",
+                guard(self.contact_launch),
+                name="workflows_workflow_contact_launch",
+            ),
         ]
         return [*own, *super().get_urls()]
 
@@ -253,3 +259,6 @@ class WorkflowAdmin(ListAdmin):
             request, contact_id, "workflows", "workflows/contact.html", tabs.of_contact
         )
         return answer
+
+    def contact_launch(self, request: HttpRequest, contact_id: int) -> HttpResponse:
+        return launch_page(self.admin_site.get_model_admin(Contact), request, contact_id)

@@ -1,11 +1,15 @@
 """Drafts and versions: create, save, publish."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from contacts.field_uses import Use
 from workflows.definition import reading
 from workflows.definition.problems import DefinitionRefused, Problem
 from workflows.definition.structure import Definition
@@ -13,6 +17,17 @@ from workflows.models import JobKind, Run, Workflow, WorkflowJob, WorkflowStatus
 from workflows.services.listening import listen
 from workflows.services.validation import validate
 
+USES = """
+SELECT DISTINCT f.id, w.id, w.name
+FROM unnest(%s::int[]) AS f(id)
+CROSS JOIN LATERAL (
+    SELECT format('$.** ? ((@.ref == "field" && @.id == %%s) || @.left == "field.%%s")', f.id, f.id)::jsonpath
+) p(path)
+JOIN workflows_workflow w ON true
+LEFT JOIN workflows_workflowversion v ON v.id = w.version_id
+WHERE w.draft @? p.path OR v.definition @? p.path
+ORDER BY w.name, w.id LIMIT 1000
+"""
 KEEP, MOVE = "keep", "move"
 END = ""
 
@@ -63,6 +78,21 @@ def create_workflow(*, name: str, document: dict[str, Any] | None = None, actor:
             updated_at=now, updated_by=actor,
         )  # fmt: skip
         return _settle(row, definition, actor=actor, now=now)
+
+
+def workflows_using_fields(field_ids: Sequence[int]) -> dict[int, list[Use]]:
+    """The workflows whose draft or published version names additional fields, by field."""
+    found: dict[int, list[Use]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(USES, [list(field_ids)])
+        for field_id, pk, name in cursor.fetchall():
+            page = reverse("admin:workflows_workflow_change", args=[pk])
+            found.setdefault(field_id, []).append(Use(_("Workflow"), name, page))
+    return found
+
+
+def existing_workflows(ids: Collection[int]) -> set[int]:
+    return set(Workflow.objects.filter(pk__in=ids).values_list("pk", flat=True))
 
 
 def save_draft(workflow_id: int, document: Any, *, revision: int, actor: str, now: datetime) -> Saved:

@@ -8,12 +8,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from cdp.calendar import ensure_calendar
+from cdp.roles import ensure_roles
 from contacts.models import Contact
 from events.services.upkeep import keep_partitions
 from messaging.services.upkeep import keep_partitions as keep_message_partitions
@@ -38,6 +40,8 @@ class Command(BaseCommand):
         keep_partitions(now=datetime.now(UTC))
         keep_message_partitions(now=datetime.now(UTC))
         ensure_calendar()
+        if not Group.objects.exists():  # roles that an administrator renamed or deleted do not come back
+            ensure_roles()
         self._collect_static()
         self._make_administrator()
         if not options["no_demo"] and "load_demo" in get_commands() and not Contact.objects.exists():

@@ -105,8 +105,15 @@ class ProviderAdapter:
             return _refusal(error)
         except AnymailError as error:  # the message does not fit what the provider can do
             return Handover(HandoverState.REJECTED, text=_words(error))
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as error:  # an answer the library cannot read
+            return Handover(HandoverState.UNKNOWN, text=f"{type(error).__name__}: {_words(error)}")
         crash_point("provider_after_message")
-        return Handover(HandoverState.ACCEPTED, provider_id=str(message.anymail_status.message_id or ""))
+        return _acceptance(message.anymail_status)
 
 
 def _backend(access: Access) -> Any:
@@ -123,11 +130,26 @@ def _backend(access: Access) -> Any:
         settings["api_url"] = address
     backend = import_module(f"anymail.backends.{module}").EmailBackend(**settings)
     backend.timeout = TIMEOUT
+    # All of them carry headers and reply addresses; what some lack is metadata (webhooks are then matched by message
+    # and recipient) and a switch for their own tracking.
+    backend.ignore_unsupported_features = True
     return backend
 
 
+def _acceptance(status: Any) -> Handover:
+    """An answer without a fault: it names the message, or says nothing of the recipient, or that it is refused."""
+    found, provider_id = status.status or {"unknown"}, str(status.message_id or "")
+    if found <= {"failed", "invalid", "rejected"}:
+        return Handover(HandoverState.REJECTED, provider_id=provider_id, text=", ".join(sorted(found)))
+    if found == {"unknown"} and not provider_id:
+        return Handover(
+            HandoverState.UNKNOWN, text="the provider's answer does not say whether the message was taken"
+        )
+    return Handover(HandoverState.ACCEPTED, provider_id=provider_id)
+
+
 def _refusal(error: AnymailAPIError) -> Handover:
-    """429 and 5xx: the provider must rest. No status: the line died, before or after the request left."""
+    """401, 403, 429 and 5xx: the provider must rest. No status: the line died, before or after the request left."""
     status = getattr(error, "status_code", None)
     words = _words(error)
     if status is None:
@@ -139,8 +161,17 @@ def _refusal(error: AnymailAPIError) -> Handover:
         )
         return Handover(HandoverState.AWAY if is_before else HandoverState.UNKNOWN, text=words)
     if status in (401, 403, 429) or status >= 500:
-        return Handover(HandoverState.AWAY, code=str(status), text=words)
-    return Handover(HandoverState.REJECTED, code=str(status), text=words)
+        return Handover(HandoverState.AWAY, code=str(status), text=words, retry_after=_pause_of(error))
+    state = (
+        HandoverState.REJECTED if status >= 400 else HandoverState.UNKNOWN
+    )  # taken, with an answer nobody can read
+    return Handover(state, code=str(status), text=words)
+
+
+def _pause_of(error: AnymailAPIError) -> float | None:
+    """Seconds that `Retry-After` asks for."""
+    said = (getattr(error.response, "headers", None) or {}).get("Retry-After", "")
+    return float(said) if said.isdecimal() else None
 
 
 def _words(error: BaseException) -> str:

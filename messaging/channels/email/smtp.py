@@ -1,5 +1,6 @@
 """SMTP: lines that stay open, TLS, login, pipelining where the server offers it."""
 
+import base64
 import re
 import smtplib
 import socket
@@ -49,17 +50,20 @@ class Line:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         client: smtplib.SMTP
-        if tls == "implicit":
-            client = smtplib.SMTP_SSL(host, port, timeout=CONNECT_TIMEOUT, context=context)
-        else:
-            client = smtplib.SMTP(host, port, timeout=CONNECT_TIMEOUT)
+        try:
+            if tls == "implicit":
+                client = smtplib.SMTP_SSL(host, port, timeout=CONNECT_TIMEOUT, context=context)
+            else:
+                client = smtplib.SMTP(host, port, timeout=CONNECT_TIMEOUT)
+        except UnicodeError as error:
+            raise smtplib.SMTPException(f"{host} is no name of a server") from error
         try:
             client.ehlo_or_helo_if_needed()
             if tls == "starttls":
                 client.starttls(context=context)
                 client.ehlo()
             if options.get("user"):
-                client.login(str(options["user"]), secret)
+                _log_in(client, str(options["user"]), secret)
         except BaseException:
             client.close()
             raise
@@ -130,6 +134,19 @@ class Line:
     def _reset(self, code: int) -> None:
         if code != 421:
             self.client.rset()
+
+
+def _log_in(client: smtplib.SMTP, user: str, secret: str) -> None:
+    """By the best method the server offers; beyond ASCII by PLAIN, which alone says how it is written (RFC 4616)."""
+    if user.isascii() and secret.isascii():
+        client.login(user, secret)
+        return
+    if "PLAIN" not in client.esmtp_features.get("auth", "").upper().split():
+        raise smtplib.SMTPException("user and password must be ASCII: the server offers no AUTH PLAIN")
+    words = base64.b64encode(f"\0{user}\0{secret}".encode()).decode()
+    code, text = client.docmd("AUTH", f"PLAIN {words}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, text)
 
 
 def _answer(code: int, reply: bytes) -> Handover:

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("contacts", "0008_keep_blacklisting"),
+        ("contacts", "0009_card_actions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -70,9 +70,16 @@ class Migration(migrations.Migration):
                     ("unmerged", "Merge undone"),
                     ("field", "Field changed"),
                     ("bulk", "Many contacts changed"),
-                    ("exported", "Contacts exported"),
+                    ("unsubscribed", "Address unsubscribed"),
+                    ("blacklisted", "Address blacklisted"),
+                    ("unblacklisted", "Address taken off the blacklist"),
+                    ("listed", "Added to a list"),
+                    ("unlisted", "Removed from a list"),
+                    ("launched", "Workflow launched by hand"),
+                    ("tested", "Test message sent"),
+                    ("exported", "Data exported"),
                 ],
-                max_length=8,
+                max_length=16,
                 verbose_name="action",
             ),
         ),

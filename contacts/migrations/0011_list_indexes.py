@@ -9,7 +9,7 @@ from contacts.models.people import Traits
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("contacts", "0009_list_views_and_bulk")]
+    dependencies = [("contacts", "0010_list_views_and_bulk")]
     operations = [
         AddIndexConcurrently(
             "contact",
