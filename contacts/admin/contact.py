@@ -210,8 +210,7 @@ class ContactAdmin(ListAdmin):
         if contact.state in (ContactState.MERGED, ContactState.ERASED):
             return self._gone(request, contact)
         file = export_person(contact.pk, actor=self._actor(request), now=datetime.now(UTC))
-        answer = FileResponse(file, as_attachment=True, filename=f"contact-{contact.pk}.json")
-        return answer
+        return FileResponse(file, as_attachment=True, filename=f"contact-{contact.pk}.json")
 
     def contact_of(self, request: HttpRequest, object_id: Any) -> Contact:
         if not self.has_view_permission(request):
