@@ -98,7 +98,9 @@ class OrderSource(EventSource):
 def _order(row: Event) -> tuple[str, str, str]:
     """Number, amount and state of the order an event tells of, as far as it says them."""
     params = row.params if isinstance(row.params, dict) else {}
-    number = params.get("externalOrderId") or params.get("OrderNumber") or row.key_value
+    number = (
+        params.get("externalOrderId") or params.get("orderId") or params.get("OrderNumber") or row.key_value
+    )
     cost = params.get("totalCost")
     amount = f"{cost} {params.get('currency') or ''}".strip() if isinstance(cost, int | float | str) else ""
     state = params.get("status")

@@ -1,5 +1,6 @@
 """What a marketer does with contacts: find, read, create, change, put on a list, delete and restore."""
 
+import json
 import re
 import uuid
 
@@ -109,7 +110,7 @@ def test_the_activity_of_a_customer_shows_events_and_is_filtered(page):
     page.get_by_role("link", name=re.compile("^Events [0-9]")).click()
     entries = page.locator("details.ui-entry")
     assert entries.count() > 0
-    assert page.locator("details.ui-entry.is-event").count() == entries.count()
+    assert page.locator(".ui-entry.is-event, .ui-entry.is-order").count() == entries.count()
     entries.first.locator("summary").click()
     expect(entries.first.locator(".ui-body")).to_be_visible()
 
@@ -148,6 +149,36 @@ def test_a_contact_is_put_on_a_new_list_and_taken_off_again(page, olena):
     page.goto(f"{LIST}{olena['id']}/change/")
     page.get_by_role("button", name=f"Remove from {name}").click()
     expect(page.get_by_text(f"Removed from the list {name}.")).to_be_visible()
+
+
+def test_an_address_is_unsubscribed_with_a_reason_for_good(page, olena):
+    page.goto(f"{LIST}{olena['id']}/change/")
+    row = page.locator("li", has_text=olena["email"])
+    row.locator("summary", has_text="Change state").click()
+    row.get_by_role("button", name="Unsubscribe…").click()
+    page.get_by_label("Reason").fill("asked by phone")
+    page.get_by_role("button", name="Unsubscribe the address").click()
+    expect(row).to_contain_text("asked by phone · by boss")
+    row.locator("summary", has_text="Change state").click()
+    expect(row.get_by_role("button", name="Unsubscribe…")).to_have_count(0)
+    expect(row.get_by_role("button", name="Blacklist…")).to_be_visible()
+
+
+def test_the_data_of_a_person_come_as_a_file(page, olena):
+    page.goto(f"{LIST}{olena['id']}/change/")
+    more(page)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Export data").click()
+    assert started.value.suggested_filename == f"contact-{olena['id']}.json"
+    assert json.loads(started.value.path().read_text())["contact"]["email"] == olena["email"]
+
+
+def test_a_filter_that_cannot_be_read_says_so(open_as, olena):
+    page = open_as(expected=(400,))
+    page.goto(f"{LIST}{olena['id']}/activity/?period=never")
+    expect(page.get_by_role("alert")).to_contain_text("Period: “never” is none of the choices.")
+    page.get_by_role("link", name="Clear filters").click()
+    expect(page.locator(".ui-entry", has_text="Contact created")).to_have_count(1)
 
 
 def test_a_deleted_contact_can_be_restored(page, olena):

@@ -66,7 +66,7 @@ def test_kinds_are_counted_and_each_opens_its_own(admin_client, person):
     delivery(person, now - 4 * STEP, clicked_at=now)
     whole = admin_client.get(address(person))
     assert titles(whole) == ["productViewed", "productViewed", "orderCreated", "?", "Contact created"]
-    assert re.findall(r'class="ui-view[^>]*>([^<]+) <span class="ui-meta">(\d+)', whole.text) == [
+    assert re.findall(r'class="ui-view[^>]*>([^<]+) <span class="ui-number">(\d+)', whole.text) == [
         ("All", "5"), ("Messages", "1"), ("Events", "3"), ("Orders", "1"), ("Launches", "0"), ("Changes", "1"),
     ]  # fmt: skip
     assert titles(admin_client.get(address(person, "?kind=messages"))) == ["?"]
