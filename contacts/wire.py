@@ -160,7 +160,7 @@ def normalise_token(text: str, blocked: frozenset[str]) -> str | None:
     """
     if len(text) <= 255:
         return normalise_identifier(text, blocked)
-    if len(text) > 2_000 or re.search(r"[\x00-\x20\x7f]", text):
+    if len(text) > 2_000 or re.search(r"[\x00-\x20\x7f\ud800-\udfff]", text):
         raise InvalidValue("bad_identifier", _("must be at most 2000 characters without blanks"))
     return text
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cdp.models import Account
 from contacts.models import Contact
 from events.models import EventFlag
 from tests.contacts.mmdb import BOXFORD, KYIV, NETWORKS, SOMEWHERE, write_mmdb
@@ -107,3 +108,15 @@ def test_the_contact_id_beats_all_and_the_rest_is_noted(key):  # noqa: F811
     post(event(params=[("contactId", ann), ("externalCustomerId", "B")]), key)
     [row] = stored()
     assert (row.person_id, flags(row)) == (ann, CONFLICT)
+
+
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [("A@x.io", "a@x.io"), ("no address", "b@x.io"), ("null", "b@x.io"), (None, "b@x.io"), (7, "b@x.io")],
+)
+def test_the_accounts_own_parameter_is_tried_before_the_standard_one(key, own, found):  # noqa: F811
+    Account.objects.update(event_mapping_param="client_mail", event_mapping_field="email")
+    people = {mail: contact(email=mail) for mail in ("a@x.io", "b@x.io")}
+    post(event(params=[("email", "b@x.io"), ("client_mail", own)]), key)
+    [row] = stored()
+    assert row.person_id == people[found]
