@@ -37,7 +37,7 @@ from segments.services.checking import check_definition
 from segments.services.chunks import replace_members, stored_members
 from segments.services.clock import edges_of
 from segments.services.definitions import break_segment, request_build
-from segments.services.evaluation import Pass
+from segments.services.evaluation import FOR_FULL_SCANS, Pass
 from segments.services.journal import Difference, note_changes, resize
 from segments.services.queue import append
 
@@ -221,7 +221,7 @@ def _evaluate(attempt: Attempt, *, now: datetime) -> BitMap64:
         with connection.cursor() as cursor:
             if not connection.savepoint_ids:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            cursor.execute("SET LOCAL jit TO off")
+            cursor.execute(FOR_FULL_SCANS)
         segment = Segment.objects.get(pk=attempt.segment_id)
         if segment.fingerprint != attempt.fingerprint:
             raise SupersededError

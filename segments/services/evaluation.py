@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from pyroaring import BitMap64
 
 from segments.catalogue import Catalogue
-from segments.leaves.base import Query, Scope
+from segments.leaves.base import Query, RowTest, Scope
+from segments.leaves.operators import Sql
 from segments.rules import BrokenReference, Condition, Definition, Group, read_definition, walk
 from segments.services import packing
 from segments.services.asking import ask_together
@@ -23,6 +24,8 @@ IS_MEMBER = "state = 'active' AND NOT is_restricted"
 UNIVERSE = f"SELECT id AS person_id FROM contacts_contact WHERE {IS_MEMBER}"
 FEW = 20_000  # persons looked up one by one rather than by reading everybody
 DEEPEST_REFERENCE = 5
+# Figures of a million persons are grouped in memory; compiling a statement costs more than it saves.
+FOR_FULL_SCANS = "SET LOCAL jit TO off; SET LOCAL work_mem TO '64MB'"
 
 
 @contextmanager
@@ -33,7 +36,7 @@ def snapshot() -> Iterator[None]:
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit TO off")
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {FOR_FULL_SCANS}")
         yield
 
 
@@ -74,10 +77,26 @@ class Pass:
     def evaluate(self, definition: Definition) -> BitMap64:
         """Raises: BrokenReference: a condition names what is not there."""
         self.prefetch([definition])
-        found = self.node(definition.include)
+        found, is_within = self._include(definition.include)
         if definition.exclude is not None and found:
             found = found - self.node(definition.exclude)
-        return self.within(found)
+        return found if is_within else self.within(found)
+
+    def _include(self, group: Group) -> tuple[BitMap64, bool]:
+        """The members of a tree, and whether it is known that all of them are in the universe.
+
+        Of everybody, what the contacts' own rows decide is asked together with being in the universe: one scan.
+        """
+        if self.scope.among is None and not group.is_negated and (group.op == "and" or len(group.items) == 1):
+            own, others = self._by_own_row(group.items)
+            if own:
+                found = self._scan([(IS_MEMBER, ()), *own], "and")
+                for item in others:
+                    if not found:
+                        break
+                    found = found & self.node(item)
+                return found, True
+        return self.node(group), False
 
     def within(self, found: BitMap64) -> BitMap64:
         """The persons of the universe among these; few are looked up, so that a selective answer needs no universe."""
@@ -89,20 +108,59 @@ class Pass:
 
     def node(self, node: Group | Condition) -> BitMap64:
         """The members of a node; within the universe once `within` has looked at them."""
-        if isinstance(node, Condition):
-            found = self.leaf(node)
-        else:
-            found = self.node(node.items[0])
-            for item in node.items[1:]:
-                other = self.node(item)
-                found = found & other if node.op == "and" else found | other
+        found = self.leaf(node) if isinstance(node, Condition) else self._joined(node)
         return self.universe - found if node.is_negated else found
+
+    def _joined(self, group: Group) -> BitMap64:
+        parts: list[Group | Condition] = list(group.items)
+        sets: list[BitMap64] = []
+        if self.scope.among is None:
+            own, others = self._by_own_row(group.items)
+            if len(own) > 1:
+                sets, parts = [self._scan(own, group.op)], others
+        sets += [self.node(item) for item in parts]
+        found = sets[0]
+        for other in sets[1:]:
+            found = found & other if group.op == "and" else found | other
+        return found
+
+    def _by_own_row(self, items: Sequence[Group | Condition]) -> tuple[list[Sql], list[Group | Condition]]:
+        """The tests of those nodes that a contact's own row decides, and the other nodes."""
+        tests = [self._own_row(item) for item in items]
+        others = [item for item, test in zip(items, tests, strict=True) if test is None]
+        return [test for test in tests if test is not None], others
+
+    def _own_row(self, node: Group | Condition) -> Sql | None:
+        """A node as a test of a contact's own row; None when it asks for more than that."""
+        if isinstance(node, Condition):
+            query = self._query(node)
+            test = query.holds if isinstance(query, RowTest) else None
+        else:
+            tests, others = self._by_own_row(node.items)
+            test = None if others else _glue(tests, node.op)
+        if test is None or not node.is_negated:
+            return test
+        return f"({test[0]}) IS NOT TRUE", test[1]
+
+    def _scan(self, tests: Sequence[Sql], op: str) -> BitMap64:
+        text, params = _glue(tests, op)
+        key = (text, repr(params))
+        if key not in self._raw:
+            self._raw[key] = self._fetch(self.scope.row_test(text, params))
+        return self._raw[key]
+
+    def _query(self, condition: Condition) -> Query | None:
+        """The query of a condition; None of one that is not asked by a query."""
+        found = self._queries.get(condition.form)
+        if found is None and condition.leaf.kind != "segment":
+            found = self._queries[condition.form] = condition.leaf.query(self.scope)
+        return found
 
     def leaf(self, condition: Condition) -> BitMap64:
         """The members of a condition without its `not`; asked once a pass."""
         found = self._leaves.get(condition.form)
         if found is None:
-            query = self._queries.get(condition.form)
+            query = self._query(condition)
             found = self._leaves[condition.form] = self.run(query) if query else condition.leaf.members(self)
         return found
 
@@ -141,7 +199,7 @@ class Pass:
     def prefetch(self, definitions: Iterable[Definition]) -> None:
         """Ask the leaves of definitions together, so that they cost few statements and see one snapshot.
 
-        Only among ids: a full evaluation asks leaf by leaf, which keeps each answer's memory short-lived.
+        Only among ids: a full evaluation asks for each in its turn, so that none is asked that no longer matters.
         """
         if self.scope.among is None:
             return
@@ -151,10 +209,9 @@ class Pass:
             wanted[everybody.key] = everybody
         for definition in definitions:
             for condition in definition.conditions():
-                if condition.form not in self._queries and condition.leaf.kind != "segment":
-                    query = self._queries[condition.form] = condition.leaf.query(self.scope)
-                    if query.key not in self._raw:
-                        wanted[query.key] = query
+                query = None if condition.form in self._queries else self._query(condition)
+                if query is not None and query.key not in self._raw:
+                    wanted[query.key] = query
         if wanted:
             self._raw |= ask_together(wanted.values(), self.scope)
         if self._universe is None:
@@ -167,6 +224,12 @@ class Pass:
         with connection.cursor() as cursor:
             cursor.execute(packing.packed(query.sql), list(query.params))
             return packing.unpack(cursor.fetchall())
+
+
+def _glue(tests: Sequence[Sql], op: str) -> Sql:
+    return f" {op.upper()} ".join(f"({text})" for text, _ in tests), tuple(
+        param for _, params in tests for param in params
+    )
 
 
 def as_definition(definition: Definition | Mapping[str, Any]) -> Definition:

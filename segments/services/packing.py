@@ -9,15 +9,16 @@ from pyroaring import BitMap, BitMap64
 
 CHUNK_BITS = 16
 CHUNK = 1 << CHUNK_BITS
-# One row per 2^24 ids, four bytes an id: a million ids travel in 4 MB and become a bitmap in about 4 ms.
-PACK = """
-SELECT [key]person_id >> 24, string_agg(substring(int8send(person_id) FROM 5 FOR 4), ''::bytea)
+# One row per 2^24 ids, the low three bytes of an id in four: a million ids travel in 4 MB and become a bitmap in about 4 ms.
+LOW = "int4send((person_id & 16777215)::int)"
+PACK = f"""
+SELECT [key]person_id >> 24, string_agg({LOW}, ''::bytea)
 FROM ([query]) found GROUP BY [group]1
 """
 
 
 def packed(query: str) -> str:
-    """A query of `person_id`, packed: rows of (id >> 24, the low four bytes of every id)."""
+    """A query of `person_id`, packed: rows of (id >> 24, the low three bytes of every id)."""
     return PACK.replace("[key]", "").replace("[group]", "").replace("[query]", query)
 
 
@@ -32,7 +33,7 @@ def packed_columns(query: str, columns: Sequence[str]) -> str:
     """A query of `person_id` and truths: rows of (id >> 24, the packed ids for whom each column is true or nothing)."""
     sets = ", ".join(f"string_agg(low, ''::bytea) FILTER (WHERE {name})" for name in columns)
     return (
-        f"SELECT high, {sets} FROM (SELECT person_id >> 24 AS high, substring(int8send(person_id) FROM 5 FOR 4) AS low, "
+        f"SELECT high, {sets} FROM (SELECT person_id >> 24 AS high, {LOW} AS low, "
         f"{', '.join(columns)} FROM ({query}) asked) found GROUP BY high"
     )
 
@@ -45,7 +46,7 @@ def unpack(rows: Iterable[tuple[int, Any]]) -> BitMap64:
         words.frombytes(bytes(data))
         words.byteswap()
         high = key >> 8
-        found = BitMap(words)
+        found = BitMap(words).shift((key & 0xFF) << 24)
         by_high[high] = by_high[high] | found if high in by_high else found
     return join(by_high)
 

@@ -36,6 +36,7 @@ BUILD_POINTS = [
     "swap_before_commit",
     "swap_after_commit",
 ]
+PEOPLE = int(os.environ.get("SEGMENT_KILL_PEOPLE", "2000"))  # 200 000 and more: a build that takes its time
 LIVE_POINTS = ["live_claimed", "live_before_commit"]
 
 
@@ -53,7 +54,15 @@ def start_worker(crash_at: str = "") -> subprocess.Popen[bytes]:
 
 def people(count: int, name: str = "Ann") -> None:
     now = datetime.now(UTC)
-    upsert(*(someone(f"X{number}", fields={"first_name": name}) for number in range(count)), now=now)
+    for start in range(0, count, 5_000):
+        some = range(start, min(count, start + 5_000))
+        upsert(*(someone(f"X{number}", fields={"first_name": name}) for number in some), now=now)
+
+
+def build_first(segment: Segment) -> None:
+    """Build it, however long transactions of others hold it up."""
+    while not Segment.objects.get(pk=segment.pk).is_current:
+        work_build(now=datetime.now(UTC))
 
 
 def expected() -> set[int]:
@@ -87,7 +96,7 @@ def test_a_build_killed_at_a_named_point_is_taken_over(point):
 def test_a_live_pass_killed_at_a_named_point_is_done_again(point):
     now = datetime.now(UTC)
     segment = create_segment(name="Anns", definition=all_of(named("Ann")), actor="t", now=now)
-    work_build(now=now)
+    build_first(segment)
     people(300)
     assert start_worker(point).wait(timeout=60) == -signal.SIGKILL
     assert members(segment) == set()
@@ -97,9 +106,31 @@ def test_a_live_pass_killed_at_a_named_point_is_done_again(point):
     assert [row[0] for row in journal(segment)] == sorted(expected())
 
 
+def test_killed_again_and_again_while_it_builds():
+    """The build ends whole although three builders die in it, at moments spread over its length."""
+    chance = random.Random(7)
+    people(PEOPLE)
+    now = datetime.now(UTC)
+    segment = create_segment(name="Anns", definition=all_of(named("Ann")), actor="t", now=now)
+    deaths = 0
+    for _round in range(3):
+        token = Build.objects.get().token
+        worker = start_worker()
+        while worker.poll() is None and Build.objects.get().token in (None, token):
+            time.sleep(0.005)
+        time.sleep(chance.random() * 0.2)
+        worker.kill()
+        deaths += worker.wait(timeout=60) == -signal.SIGKILL
+        assert members(segment) in (set(), expected())
+    assert deaths
+    assert start_worker().wait(timeout=600) == 0
+    assert_whole(segment)
+    assert Build.objects.get().state == BuildState.IDLE
+
+
 def test_killed_at_random_while_people_change():
     chance = random.Random(11)
-    people(2_000)
+    people(PEOPLE)
     now = datetime.now(UTC)
     segment = create_segment(name="Anns", definition=all_of(named("Ann")), actor="t", now=now)
     for round_ in range(4):

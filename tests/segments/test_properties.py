@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Contact, ContactField
+from messaging.models import Activity
 from segments.models import Dirty, Segment
 from segments.services.builds import work_build
 from segments.services.clock import sweep
 from segments.services.definitions import create_segment
-from segments.services.evaluation import Pass, evaluate
+from segments.services.evaluation import Pass, as_definition, evaluate
 from segments.services.queue import mark_dirty
 from tests.segments.making import condition, members, settle
 from tests.segments.vector_world import NOW, add_event, make_world
@@ -65,8 +66,16 @@ EVENT_LEAVES = st.builds(
     lambda event, window, measure, where: condition("event", event=event, window=window, where=where, **measure),
     EVENTS, WINDOWS, MEASURES, st.lists(WHERE, max_size=1),
 )  # fmt: skip
+MESSAGE_LEAVES = st.builds(
+    lambda activity, window, fn, cmp, value: condition(
+        "message", activity=activity, window=window, measure={"fn": fn}, cmp=cmp, value=value
+    ),
+    st.sampled_from(["opened", "clicked"]), WINDOWS, st.sampled_from(["count", "distinct_days"]),
+    st.sampled_from(["eq", "ne", "gt", "lt", "gte", "lte"]), st.integers(0, 3),
+)  # fmt: skip
 LEAVES = st.one_of(
     EVENT_LEAVES,
+    MESSAGE_LEAVES,
     st.builds(
         lambda cmp, value: condition("field", field="first_name", cmp=cmp, value=value),
         st.sampled_from(["eq", "ne", "contains", "not_starts_with", "ends_with"]), st.sampled_from(["ann", "S", "strasse"]),
@@ -130,7 +139,16 @@ def populate(people, happened) -> list[int]:
     for place, (who, key, hours, amount, name) in enumerate(happened):
         params = {k: v for k, v in (("amount", amount), ("name", name)) if v is not None}
         add_event(ids[who % len(ids)], key, NOW - timedelta(hours=hours), params, seq=place)
+        if place % 2:
+            add_activity(ids[who % len(ids)], place, NOW - timedelta(hours=hours))
     return ids
+
+
+def add_activity(person: int, number: int, at) -> None:
+    Activity.objects.create(
+        at=at, person_id=person, delivery_id=number, cause_month=at.date().replace(day=1), cause_kind="campaign",
+        cause_id=1, message_id=1, kind="clicked" if number % 3 == 0 else "opened",
+    )  # fmt: skip
 
 
 def body_of(include, exclude):
@@ -170,7 +188,12 @@ def check_evaluations(include, exclude, people, happened):
     in_rolled_back(work)
 
 
-@given(include=NODES | EVENT_LEAVES, people=PEOPLE, happened=HAPPENED, minutes=st.integers(1, 3 * 24 * 60))
+@given(
+    include=NODES | EVENT_LEAVES | MESSAGE_LEAVES,
+    people=PEOPLE,
+    happened=HAPPENED,
+    minutes=st.integers(1, 3 * 24 * 60),
+)
 @SETTINGS
 def check_live(include, people, happened, minutes):
     def work():
@@ -188,6 +211,22 @@ def check_live(include, people, happened, minutes):
         sweep(now=later)
         settle(now=later)
         assert members(segment) == set(evaluate(segment.definition, now=later))
+
+    in_rolled_back(work)
+
+
+@given(leaves=st.lists(LEAVES, min_size=2, max_size=8), people=PEOPLE, happened=HAPPENED)
+@SETTINGS
+def check_together(leaves, people, happened):
+    """Many conditions asked in one pass, as the live path asks them, answer as each does alone."""
+
+    def work():
+        ids = populate(people, happened)
+        trees = [as_definition(body_of(leaf, None)) for leaf in leaves]
+        together = Pass(now=NOW, among=ids)
+        together.prefetch(trees)
+        for tree in trees:
+            assert set(together.evaluate(tree)) == set(evaluate(tree, now=NOW)), tree.as_json()
 
     in_rolled_back(work)
 
@@ -251,6 +290,11 @@ def check_clock(leaf, people, happened, steps):
 def test_full_partial_and_single_evaluation_agree():
     make_world()
     check_evaluations()
+
+
+def test_conditions_asked_together_answer_as_each_alone():
+    make_world()
+    check_together()
 
 
 def test_the_live_path_agrees_with_a_full_evaluation_as_data_and_time_go_on():
