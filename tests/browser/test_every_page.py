@@ -41,9 +41,9 @@ messaging/: message/ message/add/ message/N/change/ campaign/ campaign/add/ deli
 workflows/workflow/: / add/ N/change/ N/launch/
 """
 FOR_VIEWERS = """
-contacts/contact/: / N/change/ N/activity/
+contacts/: contact/ contact/N/change/ contact/N/activity/ contactlist/
+events/: event/ event/live/ eventtype/
 segments/segment/: / N/change/
-messaging/: message/ campaign/ messagereport/campaign/N/
 workflows/workflow/: / N/change/ N/launches/
 """
 
