@@ -2,7 +2,7 @@
 
 - `accept`: single events accepted over HTTP, against a no-op of the same server
 - `contacts`: contacts upserted in bulk
-- `event_to_mail`: how soon an event's mail arrives, idle, through server, worker, live segment and workflow
+- `event_to_mail`: how soon an event makes a member of a live segment and its mail arrives, idle, through server and worker
 - `merge`: contacts merged in batches, against one transaction per merge; and rows that move
 - `segments`: conditions evaluated against DuckDB over the same rows, a difference written, live membership
 - `send`: campaign mail rendered and handed over, against a loop of prepared bytes

@@ -163,9 +163,9 @@ def visibility(port: int, key: str) -> list[float]:
     return found
 
 
-def in_milliseconds(name: str, values: list[float], size: str) -> Result:
-    ratios = [value / VISIBLE_TARGET for value in values]
+def in_milliseconds(name: str, values: list[float], size: str, target: float = VISIBLE_TARGET) -> Result:
+    ratios = [value / target for value in values]
     return Result(
-        name=name, product=statistics.median(values), limit=VISIBLE_TARGET, ratio=statistics.median(ratios),
+        name=name, product=statistics.median(values), limit=target, ratio=statistics.median(ratios),
         ratio_min=min(ratios), ratio_max=max(ratios), unit="ms", rounds=len(values), size=size,
     )  # fmt: skip
