@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.models import Account
+from cdp.ui.seeded import seeded
 from contacts import groups
 from contacts.models import (
     Address,
@@ -360,7 +361,7 @@ def _by_empty(value: str) -> Condition:
 def _by_values(value: str, *, is_filled: bool) -> Condition:
     has_fields = "field." in value
     rows = ContactField.objects.values_list("pk", "name") if has_fields else ()
-    fields = {f"field.{pk}": name for pk, name in rows}
+    fields = {f"field.{pk}": seeded(name) for pk, name in rows}
     words = _parts(value, {**COLUMNS, **fields})
     names = ", ".join(str(COLUMNS.get(word) or fields[word]) for word in words)
     text = (_("has %(names)s") if is_filled else _("has no %(names)s")) % {"names": names}

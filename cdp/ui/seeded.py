@@ -32,6 +32,7 @@ NAMES = (
     pgettext_lazy("seeded", "switch off idle API keys"),
     pgettext_lazy("seeded", "forget request fingerprints"),
     pgettext_lazy("seeded", "drop expired events"),
+    pgettext_lazy("seeded", "delete old exports"),
     pgettext_lazy("seeded", "forget merges"),
     pgettext_lazy("seeded", "keep partitions of launch steps"),
     pgettext_lazy("seeded", "forget old launches"),

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from cdp.ui.seeded import seeded
 from contacts import groups
 from contacts.admin import list_columns
 from contacts.filters import COLUMNS, KINDS, TOKENS
@@ -63,7 +64,8 @@ def _filters(params: dict[str, str]) -> dict[str, Any]:
     segments = [(str(pk), name) for pk, name in groups.choices(most=MOST_CHOICES)]
     pushes = [("any", _("has any")), ("none", _("has none")), *TOKENS.items()]
     fields = [
-        (f"field.{pk}", name) for pk, name in ContactField.objects.values_list("pk", "name")[:MOST_CHOICES]
+        (f"field.{pk}", seeded(name))
+        for pk, name in ContactField.objects.values_list("pk", "name")[:MOST_CHOICES]
     ]
     values = [*((name, label) for name, label in COLUMNS.items()), *fields]
     inputs = [
