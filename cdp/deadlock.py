@@ -1,4 +1,4 @@
-"""Tries a service again that PostgreSQL chose to end a deadlock, as its documentation asks (13.3.4, Deadlocks)."""
+"""Tries a service again that lost to its rivals: to a deadlock, as PostgreSQL asks (13.3.4, Deadlocks), or to a crowd."""
 
 import functools
 import random
@@ -17,8 +17,12 @@ TRIES = 6
 DEADLOCK = "40P01"
 
 
+class Crowded(OperationalError):
+    """What a service wanted to lock kept changing; its transaction is given up and may be tried again."""
+
+
 def retry_deadlock(service: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Decorator of a service that owns its transaction: done again, at most `TRIES` times in all, after a deadlock.
+    """Decorator of a service that owns its transaction: done again, at most `TRIES` times in all, after it lost.
 
     Inside a transaction of the caller nothing is tried again: that transaction is lost, and its owner must.
     """
@@ -31,14 +35,15 @@ def retry_deadlock(service: Callable[Arguments, Result]) -> Callable[Arguments, 
             try:
                 return service(*arguments, **named)
             except OperationalError as error:
-                if not _is_deadlock(error):
+                if not _has_lost(error):
                     raise
-                log.warning("deadlock_retried", service=service.__qualname__, attempt=attempt)
+                lost_to = "crowd_retried" if isinstance(error, Crowded) else "deadlock_retried"
+                log.warning(lost_to, service=service.__qualname__, attempt=attempt)
                 time.sleep(random.uniform(0, 0.05) * attempt)  # noqa: S311 - spreads the rivals
         return service(*arguments, **named)
 
     return call
 
 
-def _is_deadlock(error: Any) -> bool:
-    return getattr(error.__cause__, "sqlstate", None) == DEADLOCK
+def _has_lost(error: Any) -> bool:
+    return isinstance(error, Crowded) or getattr(error.__cause__, "sqlstate", None) == DEADLOCK

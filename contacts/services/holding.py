@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 
+from cdp.deadlock import Crowded
 from contacts.services.suppression import recall_statuses
 
 LOCK_MOVES = """
@@ -65,7 +66,7 @@ def hold_people(
     asked again under lock.
 
     Raises:
-        OperationalError: the people kept changing while we waited.
+        Crowded: the people kept changing while we waited.
     """
     wanted = set(ids)
     for _ in range(MOST_TRIES):
@@ -77,7 +78,7 @@ def hold_people(
             transaction.savepoint_commit(savepoint)
             return held
         transaction.savepoint_rollback(savepoint)
-    raise OperationalError(f"{len(wanted)} contacts changed while they were being locked")
+    raise Crowded(f"{len(wanted)} contacts changed while they were being locked")
 
 
 def _try(

@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from cdp.deadlock import retry_deadlock
+from cdp.deadlock import Crowded, retry_deadlock
 from cdp.models import EngineState
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,3 +61,17 @@ def test_other_faults_are_not_tried_again():
     with pytest.raises(OperationalError):
         fail()
     assert len(calls) == 1
+
+
+def test_a_service_that_a_crowd_kept_from_its_rows_is_done_again():
+    calls = []
+
+    @retry_deadlock
+    def lock() -> str:
+        calls.append(1)
+        if len(calls) < 3:
+            raise Crowded("2 contacts changed while they were being locked")
+        return "held"
+
+    assert lock() == "held"
+    assert len(calls) == 3
