@@ -99,12 +99,15 @@ def _former(cursor: Any, ids: Sequence[int]) -> list[tuple[str, str]]:
 def _wipe_addresses(
     cursor: Any, held: Held, former: Sequence[tuple[str, str]], now: datetime
 ) -> tuple[list[tuple[str, str]], int]:
-    """Forget what nobody else holds; returns it, and how many of it left a hash."""
+    """Forget what nobody else holds; returns it, and how many of it left a hash.
+
+    Only rows that are locked are dropped: an address of old that had none may be made by somebody at this moment.
+    """
     mine = sorted({*held.addresses, *former})
     parts = {"kinds": [kind for kind, _ in mine], "values": [value for _, value in mine], "ids": held.ids}
     cursor.execute(ALONE, parts)
     gone = sorted(cursor.fetchall())
-    hashed = forget_addresses(cursor, gone, now=now)
+    hashed = forget_addresses(cursor, [one for one in gone if one in held.addresses], now=now)
     values = {
         "emails": [value for kind, value in gone if kind == "email"],
         "phones": [value for kind, value in gone if kind == "phone"],

@@ -1,5 +1,6 @@
 """Erasing wipes a person everywhere, keeps opt-outs as hashes, leaves a certificate."""
 
+import threading
 import uuid
 from dataclasses import asdict
 from datetime import timedelta
@@ -14,12 +15,14 @@ from contacts.models import (
     Address,
     Contact,
     ContactAudit,
+    IdentifierChange,
     ImportSession,
     MergeRecord,
     PersonMove,
     SuppressedAddress,
     Visitor,
 )
+from contacts.services import erasing, suppression
 from contacts.services.addresses import blacklist_address, unsubscribe_address
 from contacts.services.bulk import BulkRequest, work_session
 from contacts.services.lifecycle import delete_contacts, erase_contacts, restore_contacts
@@ -162,6 +165,31 @@ def test_an_address_somebody_else_holds_stays():
     erase_contacts([contact], now=NOW, actor="ann")
     assert Address.objects.get(kind="email").status == "unsubscribed"
     assert not SuppressedAddress.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_address_of_old_that_somebody_takes_at_this_moment_keeps_its_row(monkeypatch):
+    (outcome,) = upsert(someone("X1", "E1"))
+    upsert(someone("X1", "E2"), now=NOW + timedelta(hours=1))
+    Address.objects.filter(value="e1@example.com").delete()  # as an erase of its last holder does
+    assert IdentifierChange.objects.filter(value="e1@example.com").exists()
+
+    def meanwhile(cursor, addresses, *, now):
+        """Somebody else comes with the address and commits, between the question who holds it and the deletion."""
+        thread = threading.Thread(target=_take)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
+        return suppression.forget_addresses(cursor, addresses, now=now)
+
+    def _take():
+        upsert(someone("X2", "E1"))
+        connection.close()
+
+    monkeypatch.setattr(erasing, "forget_addresses", meanwhile)
+    assert erase_contacts([outcome.contact_id], now=NOW, actor="t") == 1
+    assert Contact.objects.filter(email_norm="e1@example.com", state="active").exists()
+    assert Address.objects.filter(kind="email", value="e1@example.com").exists()
 
 
 def test_an_event_stored_late_by_a_transaction_that_knew_the_person_is_wiped():
