@@ -84,7 +84,7 @@ def _may(user: Any, permission: str) -> bool:
 
 def params_of(query: str) -> dict[str, str]:
     """The parameters of an address' query; the last of each name."""
-    return dict(parse_qsl(query[:4_000].removeprefix("?")))
+    return dict(parse_qsl(query.removeprefix("?")))
 
 
 def ask(request: HttpRequest, action: str, *, frame: dict[str, Any]) -> HttpResponse:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from contacts import field_types
-from contacts.filters import Filter, restore_filter
+from contacts.filters import Filter, FilterError, restore_filter
 from contacts.models import (
     BulkAction,
     Contact,
@@ -188,9 +188,15 @@ def _number(text: str) -> int:
 
 
 def pick_chunk(job: ContactJob, action: str) -> tuple[list[int], int, bool]:
-    """The next ids of a job, the last id looked at, and whether nothing is left after them."""
+    """The next ids of a job, the last id looked at, and whether nothing is left after them.
+
+    Raises:
+        FilterError: the job's filter names a list, segment or field that is gone.
+    """
     asked = job.request
     chosen = restore_selection(asked)
+    if chosen.filter is not None and chosen.filter.errors:
+        raise FilterError("; ".join(chosen.filter.errors.values()))
     rows = chosen.rows(action).filter(pk__gt=asked["after"], pk__lte=asked["last"])
     looked = list(rows.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     ids = chosen.filter.sieve(looked) if chosen.filter and chosen.filter.sieves else looked

@@ -14,6 +14,8 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
 
 from cdp.hooks import PersonsErased
 from contacts.field_types import write_value
@@ -51,11 +53,14 @@ def open_export(*, only_email: bool, delimiter: str) -> dict[str, Any]:
     fields = [] if only_email else list(ContactField.objects.values_list("pk", flat=True))
     return {
         "only_email": only_email, "delimiter": delimiter, "fields": fields, "secret": secrets.token_hex(16), "parts": 0,
+        "is_stale": False,
     }  # fmt: skip
 
 
 def work_export(job: ContactJob, now: datetime) -> tuple[int, bool]:  # noqa: ARG001
     """Write the next part of a job that the caller holds locked; returns how many rows, and whether it was the last."""
+    if job.request["is_stale"]:
+        _begin_anew(job)
     ids, last, is_done = pick_chunk(job, BulkAction.EXPORT)
     number = job.request["parts"]
     if ids or number == 0:
@@ -69,9 +74,9 @@ def work_export(job: ContactJob, now: datetime) -> tuple[int, bool]:  # noqa: AR
 
 
 def is_ready(job: ContactJob, *, now: datetime) -> bool:
-    """Whether the file can be had: written whole, and not gone yet."""
+    """Whether the file can be had: written whole, nobody in it erased since, and not gone yet."""
     is_written = job.kind == JobKind.EXPORT and job.state == JobState.FINISHED and job.request["parts"] > 0
-    return is_written and now < expires_at(job)
+    return is_written and not job.request["is_stale"] and now < expires_at(job)
 
 
 def expires_at(job: ContactJob) -> datetime:
@@ -86,38 +91,43 @@ def read_export(job: ContactJob) -> Iterator[bytes]:
 
 
 def forget_exports(*, now: datetime) -> int:
-    """Delete files whose time is over, and what cancelled and failed exports left; returns how many were deleted."""
+    """Delete files whose time is over, and what stale, cancelled and failed exports left; returns how many."""
     over = ContactJob.objects.filter(kind=JobKind.EXPORT, request__parts__gt=0)
     gone = [
         *over.filter(state=JobState.FINISHED, state_at__lte=now - KEPT),
         *over.filter(state__in=[JobState.CANCELLED, JobState.FAILED]),
     ]
     for job in gone:
-        drop_file(job)
-    return len(gone)
+        _begin_anew(job)
+    return len(gone) + forget_stale()
 
 
-def forget_all_exports() -> int:
-    """Somebody who may be in a file was erased: finished files are deleted, those being written begin anew."""
-    exports = ContactJob.objects.filter(kind=JobKind.EXPORT, request__parts__gt=0)
+def forget_stale() -> int:
+    """Delete the files that somebody erased may be in; those being written begin anew. Returns how many."""
     with transaction.atomic():
-        found = list(exports.exclude(state=JobState.FAILED).select_for_update())
-        for job in found:
-            drop_file(job)
-            if job.state == JobState.RUNNING:
-                again = job.request | {"parts": 0, "after": 0}
-                ContactJob.objects.filter(pk=job.pk).update(request=again, done=0)
-    return len(found)
+        stale = list(
+            ContactJob.objects.select_for_update().filter(kind=JobKind.EXPORT, request__is_stale=True)
+        )
+        for job in stale:
+            _begin_anew(job)
+    return len(stale)
 
 
 def on_persons_erased(batch: PersonsErased) -> None:  # noqa: ARG001 - any erased person may be in any file
-    transaction.on_commit(forget_all_exports)
+    """Mark every file in the transaction that erases, also one being written, for which this waits."""
+    exports = ContactJob.objects.filter(kind=JobKind.EXPORT)
+    held = exports.filter(Q(state__in=[JobState.QUEUED, JobState.RUNNING]) | Q(request__parts__gt=0))
+    if held.update(request=RawSQL("request || %s::jsonb", ['{"is_stale": true}'])):
+        transaction.on_commit(forget_stale)
 
 
-def drop_file(job: ContactJob) -> None:
+def _begin_anew(job: ContactJob) -> None:
     for number in range(job.request["parts"] + 1):  # a killed worker may have left one more
         default_storage.delete(_part(job, number))
-    ContactJob.objects.filter(pk=job.pk).update(request=job.request | {"parts": 0})
+    job.request = job.request | {"parts": 0, "after": 0, "is_stale": False}
+    if job.state != JobState.FINISHED:
+        job.done = 0
+    job.save(update_fields=["request", "done"])
 
 
 def _part(job: ContactJob, number: int) -> str:

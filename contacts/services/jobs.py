@@ -15,6 +15,7 @@ from django.db import DatabaseError, DataError, connection, transaction
 from cdp.bell import ring
 from cdp.crash import crash_point
 from cdp.hooks import HookError
+from contacts.filters import FilterError
 from contacts.models import (
     AuditAction,
     BulkAction,
@@ -144,7 +145,7 @@ def _open(kind: JobKind, request: dict[str, Any], total: int, actor: str, now: d
 
 
 def _asks_same(job: ContactJob, request: dict[str, Any]) -> bool:
-    own = ("after", "last", "at", "secret", "parts")  # its progress
+    own = ("after", "last", "at", "secret", "parts", "is_stale")  # its progress
     return {k: v for k, v in job.request.items() if k not in own} == {
         k: v for k, v in request.items() if k not in own
     }
@@ -171,6 +172,8 @@ def work_job(*, now: datetime) -> int:
                 job_id = job.pk
                 return _slice(job, now)
         return _index(now)
+    except FilterError as error:
+        _fail(job_id, str(error), now)
     except (DatabaseError, HookError) as error:
         if not isinstance(error, DataError) or not job_id:
             raise

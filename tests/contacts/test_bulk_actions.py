@@ -214,6 +214,29 @@ def test_who_came_after_the_question_is_left_out_and_who_fits_no_more_is_passed_
     assert set(ListMember.objects.values_list("contact_id", flat=True)) == set(ids[:-1])
 
 
+def test_a_job_whose_filter_names_what_is_gone_fails_and_says_so(ids):
+    number = ensure_lists(["VIP"], now=NOW)["VIP"]
+    add_to_list(number, ids, now=NOW)
+    job = change_many("delete", Selection(filter=read_filter({"list": str(number)})), {},
+                      total=SIZE, actor="ann", now=NOW)  # fmt: skip
+    assert work_job(now=NOW)
+    ContactList.objects.filter(pk=number).delete()
+    while work_job(now=NOW):
+        pass
+    job.refresh_from_db()
+    assert (job.state, job.done) == (JobState.FAILED, 5)
+    assert f"no list with the id {number}" in job.error
+    assert Contact.objects.filter(state="active").count() == SIZE - 5
+
+
+def test_a_long_filter_is_asked_whole(admin_client, ids):
+    """No condition is lost at the end of a long address: that would widen whom it is about."""
+    query = "q=" + "%20" * 4_000 + "&email=none"
+    page = admin_client.post("/admin/contacts/contact/bulk/delete/", {"query": query, "ids": "", "back": ""})
+    assert "Nobody is meant" in page.text
+    assert not ContactJob.objects.exists()
+
+
 def test_a_cancelled_job_keeps_what_was_done(ids):
     job = change_many(
         "add-to-list", Selection(ids=tuple(ids)), {"name": "L"}, total=SIZE, actor="ann", now=NOW

@@ -2,15 +2,17 @@
 
 import csv
 import io
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connection
 
 from contacts.filters import read_filter
 from contacts.models import ContactAudit, ContactField, ContactJob, FieldGroup, JobState
-from contacts.services import bulk_actions
+from contacts.services import bulk_actions, exports
 from contacts.services.bulk_actions import Selection
 from contacts.services.exports import forget_exports, read_export
 from contacts.services.jobs import cancel_job, export_many, work_job
@@ -143,6 +145,49 @@ def test_an_erased_contact_is_in_no_file(ids, files):
     half.refresh_from_db()
     done.refresh_from_db()
     assert done.request["parts"] == 0
+    assert [row[0] for row in rows(b"".join(read_export(half)))[1:]] == [str(one) for one in ids[1:]]
+
+
+def test_a_file_is_withheld_from_the_moment_of_the_erase(admin_client, ids, files):
+    """Also when the process dies between the erase and the deletion: here nothing runs after the commit."""
+    done, half = export(), export(finish=False, empty="phone")
+    work_job(now=datetime.now(UTC))
+    erase_contacts(ids[:1], now=datetime.now(UTC), actor="ann")
+    assert list(files.rglob("*.csv"))
+    assert admin_client.get(f"/admin/contacts/contactjob/{done.pk}/file/").status_code == 404
+    while work_job(now=datetime.now(UTC)):
+        pass
+    half.refresh_from_db()
+    assert [row[0] for row in rows(b"".join(read_export(half)))[1:]] == [str(one) for one in ids[1:]]
+    assert forget_exports(now=datetime.now(UTC)) == 1
+    assert not any(f"{done.pk}-" in str(path) for path in files.rglob("*.csv"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erase_waits_for_the_part_that_is_being_written(ids, files, monkeypatch):
+    half = export(finish=False)
+    write, erased = exports._write_part, threading.Event()
+
+    def erase():
+        erase_contacts(ids[:1], now=datetime.now(UTC), actor="ann")
+        erased.set()
+        connection.close()
+
+    thread = threading.Thread(target=erase)
+
+    def slowly(name, text):
+        write(name, text)
+        if not thread.ident:
+            thread.start()
+            assert not erased.wait(1)
+
+    monkeypatch.setattr(exports, "_write_part", slowly)
+    work_job(now=datetime.now(UTC))
+    thread.join(20)
+    assert erased.is_set()
+    while work_job(now=datetime.now(UTC)):
+        pass
+    half.refresh_from_db()
     assert [row[0] for row in rows(b"".join(read_export(half)))[1:]] == [str(one) for one in ids[1:]]
 
 
