@@ -11,7 +11,7 @@ from cdp.ui.formatting import number
 from cdp.ui.home import Problem, Step, Tile, register_home
 from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
-from contacts.services.exporting import register_export
+from contacts.services.person_export import register_export
 from events.models import Event, EventType, InboxEvent, QuarantinedEvent, TypeHour
 
 LATE = timedelta(seconds=5)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from cdp.ui.home import Problem, Step, register_home
 from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
-from contacts.services.exporting import register_export
+from contacts.services.person_export import register_export
 from contacts.tabs import Action, register_action
 from messaging.models import Campaign, Connection, ConnectionKind, Delivery, Message
 

@@ -12,7 +12,7 @@ from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
 from contacts.card import Line, Section, register_section
 from contacts.models import Contact
-from contacts.services.exporting import register_export
+from contacts.services.person_export import register_export
 from segments.models import Segment, SegmentState
 from segments.services.chunks import segments_holding
 

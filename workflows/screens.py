@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from cdp.ui.home import Problem, Step, register_home
 from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
-from contacts.services.exporting import register_export
+from contacts.services.person_export import register_export
 from contacts.tabs import Action, Tab, register_action, register_tab
 from workflows.models import DeadSignal, JobState, Run, Workflow, WorkflowJob, WorkflowStatus
 

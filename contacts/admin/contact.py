@@ -27,8 +27,8 @@ from contacts.admin.forms import ContactForm, NewContactForm
 from contacts.admin.listing import SEE_PERSONAL, ContactListAdmin
 from contacts.card import read_card, sections
 from contacts.models import Contact, ContactState, MergeRecord
-from contacts.services.exporting import export_person
 from contacts.services.manual import ManualRefused, create_contact, edit_contact
+from contacts.services.person_export import export_person
 from contacts.tabs import actions_for, tabs_for
 
 EXPORT = ("contacts.export_contact", SEE_PERSONAL)

@@ -23,10 +23,10 @@ from contacts.models import (
     ListMember,
     SubscriptionChoice,
 )
-from contacts.services.exporting import export_person
 from contacts.services.inputs import Token
 from contacts.services.lists import add_to_list, ensure_lists
 from contacts.services.merging import merge_contacts
+from contacts.services.person_export import export_person
 from contacts.services.upsert import Policy
 from events.engines import EventProcessing
 from messaging.models import Delivery
@@ -295,7 +295,7 @@ def test_the_file_holds_everything_of_the_person_and_nothing_of_others(admin_cli
 
 
 def test_the_file_is_read_by_parts(person, monkeypatch):
-    monkeypatch.setattr("contacts.services.exporting.PART", 3)
+    monkeypatch.setattr("contacts.services.person_export.PART", 3)
     for n in range(10):
         accepted(event_type("Seen"), external_id="X1", minutes=n)
     drain(EventProcessing())

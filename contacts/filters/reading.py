@@ -1,0 +1,100 @@
+"""A filter: read from the address, applied to rows, kept, restored."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from cdp.models import Account
+from contacts.filters.condition import Condition, FilterError, Reader
+from contacts.filters.days import DAYS, by_day
+from contacts.filters.readers import READERS
+from contacts.filters.views import VIEWS, active
+from contacts.models import Contact
+from contacts.querysets import SearchTerm
+
+LONGEST_VALUE = 500
+KINDS = (*READERS, *DAYS)  # every parameter that is a filter
+
+
+@dataclass(slots=True)
+class Filter:
+    """What was asked for. `errors`: parameter → sentence; rows of a filter with errors are none."""
+
+    view: str = ""
+    term: SearchTerm | None = None
+    conditions: list[Condition] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def narrow(self, rows: Any) -> Any:
+        """Rows that fit what statements can ask; the rest is for `sieve`."""
+        if self.errors:
+            return rows.none()
+        rows = VIEWS.get(self.view, active)(rows)
+        for condition in self.conditions:
+            rows = condition.narrow(rows) if condition.narrow else rows
+        return rows.of_term(self.term) if self.term else rows
+
+    @property
+    def sieves(self) -> list[Callable[[int], bool]]:
+        return [condition.fits for condition in self.conditions if condition.fits]
+
+    def sieve(self, ids: Sequence[int]) -> list[int]:
+        """Of these ids, those that fit what no statement can ask."""
+        tests = self.sieves
+        return [one for one in ids if all(test(one) for test in tests)]
+
+    def kept(self) -> dict[str, Any]:
+        """The filter as jsonb; `restore_filter` reads it back, with the search as it was understood."""
+        kept: dict[str, Any] = {condition.name: condition.value for condition in self.conditions}
+        if self.view:
+            kept["view"] = self.view
+        if self.term:
+            kept["term"] = [self.term.kind, self.term.value]
+        return kept
+
+    def words(self) -> list[str]:
+        found = [condition.text for condition in self.conditions]
+        return [*found, _("search: %(words)s") % {"words": self.term.value}] if self.term else found
+
+
+def read_filter(params: Mapping[str, str], *, term: SearchTerm | None = None) -> Filter:
+    """Read the parameters of an address; other names are passed over.
+
+    `term` is the search as it was understood before; without it `q` is read.
+    """
+    found = Filter(view=params.get("view", ""), term=term)
+    if found.view and found.view not in VIEWS:
+        found.view = ""  # as the list itself does with a view it does not know
+    readers = dict(READERS)
+    if any(params.get(name, "").strip() for name in DAYS):
+        zone = ZoneInfo(Account.objects.values_list("time_zone", flat=True).get(pk=1))
+        readers |= {name: partial(by_day, name, zone=zone) for name in DAYS}
+    for name, reader in readers.items():
+        value = params.get(name, "").strip()
+        if not value:
+            continue
+        try:
+            found.conditions.append(_read(name, value, reader))
+        except FilterError as error:
+            found.errors[name] = str(error)
+    if term is None and params.get("q", "").strip():
+        found.term = Contact.objects.understand(params["q"])
+    return found
+
+
+def restore_filter(kept: Mapping[str, Any]) -> Filter:
+    """The filter that `Filter.kept` wrote down."""
+    term = SearchTerm(*kept["term"]) if "term" in kept else None
+    return read_filter({name: value for name, value in kept.items() if name != "term"}, term=term)
+
+
+def _read(name: str, value: str, kind: Reader) -> Condition:
+    if len(value) > LONGEST_VALUE or "\0" in value:
+        raise FilterError(_("The value is too long or holds a character that no contact can have."))
+    condition = kind(value)
+    condition.name, condition.value = name, value
+    return condition
