@@ -1,7 +1,8 @@
 """Rings: a word over the broker that an engine has work. Losing one delays by a second and loses nothing.
 
-Rings travel by a fanout exchange, so every worker process hears them; they are coalesced per process, live 10 s in the
-broker and carry nothing but the engine's name. While the broker is away, ringing costs nothing: it is tried again after
+Rings travel by a fanout exchange, so every worker process hears them; they live 10 s in the broker and carry nothing but the
+engine's name. The first goes at once; those that follow go together every `CALM_SECONDS`, since each costs a round trip to
+the broker and a share of the process. While the broker is away, ringing costs nothing: it is tried again after
 `BROKER_PAUSE` seconds, and workers poll the database meanwhile.
 """
 
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 EXCHANGE = Exchange("cdp.rings", type="fanout", durable=False, delivery_mode="transient")
 RING_SECONDS = 10
 BROKER_PAUSE = 5.0
+CALM_SECONDS = 0.01
 CONNECT_SECONDS = 2
 
 
@@ -58,24 +60,33 @@ class _Ringer:
         connection = _connection()
         quiet_until = 0.0
         while True:
-            engine = self._wanted.get()
-            with self._lock:
-                self._pending.discard(engine)
+            engines = self._take()
             if time.monotonic() < quiet_until:
                 continue
             try:
                 with producers[connection].acquire(block=True, timeout=1) as producer:
-                    producer.publish(
-                        {"engine": engine},
-                        exchange=EXCHANGE,
-                        declare=[EXCHANGE],
-                        expiration=RING_SECONDS,
-                        retry=False,
-                        serializer="json",
-                    )
+                    for engine in engines:
+                        producer.publish(
+                            {"engine": engine},
+                            exchange=EXCHANGE,
+                            declare=[EXCHANGE],
+                            expiration=RING_SECONDS,
+                            retry=False,
+                            serializer="json",
+                        )
             except (OSError, OperationalError, *connection.connection_errors) as error:
                 log.warning("broker_away", error=type(error).__name__)
                 quiet_until = time.monotonic() + BROKER_PAUSE
+            time.sleep(CALM_SECONDS)
+
+    def _take(self) -> list[str]:
+        """Wait for a ring; all that are wanted by then."""
+        engines = [self._wanted.get()]
+        while not self._wanted.empty():
+            engines.append(self._wanted.get())
+        with self._lock:
+            self._pending.difference_update(engines)
+        return engines
 
 
 _ringer = _Ringer()
