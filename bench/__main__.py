@@ -39,6 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
     os.environ.setdefault("API_RATE_LIMITS", "0")
+    os.environ.setdefault("CDP_SECRET_KEY", "only-for-benchmarks-" + "x" * 40)
     django.setup()
     databases = setup_databases(verbosity=0, interactive=False, aliases=["default"])
     results = []
