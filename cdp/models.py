@@ -81,7 +81,7 @@ class Account(models.Model):
         max_length=20,
         blank=True,
         default="",
-        choices=[("external_id", _("External ID")), ("email", _("E-mail")), ("phone", _("Phone"))],
+        help_text=_("The field is searched for the parameter's value; its index is built for that."),
     )
     event_retention_days = models.PositiveIntegerField(
         _("keep events, days"), default=730, help_text=_("Older events are dropped month by month.")

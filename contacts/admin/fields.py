@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from cdp.ui.admin import Empty, ListAdmin, Order
 from contacts.field_uses import uses_of
 from contacts.models import ContactField, FieldGroup, FieldType, IndexState, MergeStrategy
+from contacts.services.event_mapping import mapped_field_id
 from contacts.services.fields import (
     FieldInUse,
     allowed_types,
@@ -141,7 +142,11 @@ class ContactFieldAdmin(ListAdmin):
         field = self.get_object(request, str(field_id))
         if field is None:
             raise Http404(f"no field {field_id}")
-        if request.POST.get("drop") == "yes":
+        if request.POST.get("drop") == "yes" and field.pk == mapped_field_id():
+            messages.error(
+                request, _("The index stays: events look this field up, by the account's settings.")
+            )
+        elif request.POST.get("drop") == "yes":
             remove_index(field.pk)
             messages.success(request, _("The index is dropped."))
         elif field.index_state in (IndexState.NONE, IndexState.FAILED):

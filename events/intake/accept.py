@@ -24,7 +24,7 @@ from cdp.crash import crash_point
 from cdp.models import Account
 from contacts.wire import Catalogue
 from events.intake.contact_json import CONTACT_JSON, check_contact_json
-from events.intake.identity import AccountRules, identity_columns, lane_of, times
+from events.intake.identity import AccountRules, identity_columns, lane_of, read_mapping, times
 from events.intake.places import add_place
 from events.intake.reading import CheckedEvent, as_raw_json
 from events.intake.structure import check_structure
@@ -37,9 +37,9 @@ log = structlog.get_logger(__name__)
 COLUMNS = (
     ("lane", "smallint"), ("event_id", "uuid"), ("event_type_id", "integer"), ("key_value", "text"),
     ("contact_id", "bigint"), ("external_id", "text"), ("email", "text"), ("email_norm", "text"), ("phone", "text"),
-    ("push_token", "text"), ("contact_key", "text"), ("cookie", "text"), ("params", "jsonb"), ("event_at", "timestamptz"),
-    ("received_at", "timestamptz"), ("occurred_at", "timestamptz"), ("source", "text"), ("flags", "integer"),
-    ("actor", "text"),
+    ("push_token", "text"), ("contact_key", "text"), ("cookie", "text"), ("own_kind", "text"), ("own_value", "text"),
+    ("params", "jsonb"), ("event_at", "timestamptz"), ("received_at", "timestamptz"), ("occurred_at", "timestamptz"),
+    ("source", "text"), ("flags", "integer"), ("actor", "text"),
 )  # fmt: skip
 NAMES = ", ".join(name for name, _ in COLUMNS)
 # One JSON parameter: the driver quotes one text instead of a dozen arrays, four times as fast.
@@ -147,7 +147,7 @@ def account_rules() -> AccountRules:
             zone=zoneinfo.ZoneInfo(account.time_zone),
             default_region=account.default_region,
             mapping_param=account.event_mapping_param,
-            mapping_field=account.event_mapping_field,
+            mapping=read_mapping(account.event_mapping_field),
             blocked=frozenset(str(value).lower() for value in account.blocked_identifiers),
             retention_days=account.event_retention_days,
         )

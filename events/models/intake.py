@@ -27,6 +27,8 @@ class InboxEvent(models.Model):
     push_token = models.TextField(null=True)
     contact_key = models.TextField(null=True)
     cookie = models.TextField(null=True)
+    own_kind = models.TextField(null=True, help_text="external_id, email, phone or field:<id>")
+    own_value = models.TextField(null=True, help_text="of the account's own parameter, as it is matched")
     params = models.JSONField(default=dict)
     event_at = models.DateTimeField()
     received_at = models.DateTimeField()
