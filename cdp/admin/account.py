@@ -80,12 +80,15 @@ class AccountAdmin(ListAdmin):
     list_display = ("organisation_name", "time_zone", "language", "currency")
     fieldsets = (
         (None, {"fields": ("organisation_name", "website", "user_email", "shows_first_steps")}),
-        (gettext_lazy("Region"), {"fields": ("time_zone", "language", "currency", "default_region")}),
+        (
+            gettext_lazy("Region"),
+            {"fields": ("time_zone", "language", "currency", "default_region", "phone_countries")},
+        ),
         (
             gettext_lazy("Events"),
             {"fields": ("event_retention_days", "event_mapping_param", "event_mapping_field")},
         ),
-        (gettext_lazy("Identity"), {"fields": ("blocked_identifiers",)}),
+        (gettext_lazy("Identity"), {"fields": ("blocked_identifiers", "merges_by_email")}),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:

@@ -15,6 +15,7 @@ from cdp.deadlock import retry_deadlock
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts.services import changes, writing
 from contacts.services.addresses import announce_holders
+from contacts.services.email_merging import merge_after_commit, same_email
 from contacts.services.inputs import ContactInput, Outcome, Policy, Token
 from contacts.services.locking import Locked, lock, lock_present, unlocked_owners
 from contacts.services.matching import Decision, decide, duplicates
@@ -115,6 +116,7 @@ class _Batch:
         self.touched: dict[int, tuple[str, frozenset[str]]] = {}
         self.into: dict[int, int] = {}  # contacts merged on the way
         self.reconfirmed: list[tuple[str, str]] = []
+        self.alike: list[tuple[int, int]] = []  # the person of an input, another contact with its e-mail
 
     def run(self, wave: list[int]) -> list[int]:
         """Do one wave; returns the positions put off because another input of the wave means the same contact."""
@@ -196,6 +198,7 @@ class _Batch:
         plan.lists(item, person.id)
         result = "restored" if decision.restore else "updated" if change.changed or claims else "unchanged"
         self._touch(person.id, result, frozenset(change.changed))
+        self.alike += same_email(item, person, locked.known, self.policy, status_before)
         return Outcome(
             person.id, result, email_status_before=status_before, merged=tuple(decision.absorb),
             duplicates=duplicates(item, person.id, locked.known),
@@ -224,6 +227,7 @@ class _Batch:
             plan.reconfirm(item, locked, person)
         plan.lists(item, person_id)
         self._touch(person_id, "created", frozenset({"created"}))
+        self.alike += same_email(item, person, locked.known, self.policy, status_before)
         return Outcome(
             person_id, "created", email_status_before=status_before, merged=tuple(decision.absorb),
             duplicates=duplicates(item, person_id, locked.known),
@@ -248,3 +252,4 @@ class _Batch:
                 )
             )
         announce_holders(self.reconfirmed, now=self.now)
+        merge_after_commit(self.alike, actor=self.actor, now=self.now)

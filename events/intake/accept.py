@@ -6,7 +6,6 @@ a batch fails for its data it is written row by row.
 
 import hashlib
 import time
-import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +21,7 @@ from cdp.api.errors import Refused
 from cdp.bell import ring
 from cdp.crash import crash_point
 from cdp.models import Account
+from contacts.field_types import Rules
 from contacts.wire import Catalogue
 from events.intake.contact_json import CONTACT_JSON, check_contact_json
 from events.intake.identity import AccountRules, identity_columns, lane_of, read_mapping, times
@@ -144,8 +144,7 @@ def account_rules() -> AccountRules:
     if time.monotonic() - _rules.read_at > RULES_SECONDS:
         account = Account.objects.get(pk=1)
         _rules.rules = AccountRules(
-            zone=zoneinfo.ZoneInfo(account.time_zone),
-            default_region=account.default_region,
+            reading=Rules.of(account),
             mapping_param=account.event_mapping_param,
             mapping=read_mapping(account.event_mapping_field),
             blocked=frozenset(str(value).lower() for value in account.blocked_identifiers),
@@ -188,7 +187,7 @@ def _row(
     check_structure(event.params, kind)
     if event.version > 1 and CONTACT_JSON in event.params:
         check_contact_json(event.params[CONTACT_JSON], _catalogue())
-    event_at, occurred_at, flags = times(event, now=now, zone=rules.zone)
+    event_at, occurred_at, flags = times(event, now=now, zone=rules.reading.zone)
     kept_days = kind.retention_days or rules.retention_days
     if event_at < keep_from(now, kept_days):
         raise Refused(

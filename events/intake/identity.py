@@ -2,8 +2,8 @@
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from cdp.api.errors import Refused
@@ -11,7 +11,7 @@ from cdp.api.moments import read_moment
 from cdp.api.wire import EVENT_KEY_FORBIDDEN
 from contacts.field_types import Rules, read_value
 from contacts.models import ContactField
-from contacts.normalise import InvalidValue, normalise_email, normalise_identifier, normalise_phone
+from contacts.normalise import InvalidValue, normalise_email, normalise_identifier
 from contacts.services.event_mapping import NAMES_NOBODY, OWN_FIELD
 from contacts.services.inputs import ContactInput, Token
 from events.intake.reading import MAX_KEY_VALUE, CheckedEvent
@@ -43,8 +43,7 @@ LATE = timedelta(hours=24)
 class AccountRules:
     """What the account's settings say about reading events."""
 
-    zone: tzinfo = UTC
-    default_region: str = ""
+    reading: Rules = field(default_factory=Rules)
     mapping_param: str = ""
     mapping: ContactField | str = ""  # an additional field, or external_id, email, phone
     blocked: frozenset[str] = frozenset()
@@ -112,7 +111,7 @@ def _column(column: str, text: str, rules: AccountRules) -> dict[str, Any]:
             email, email_norm = normalise_email(value)
             return {"email": email, "email_norm": email_norm}
         if column == "phone":
-            return {"phone": normalise_phone(value, rules.default_region).digits}
+            return {"phone": rules.reading.read_phone(value).digits}
     except InvalidValue:
         return {}
     return {column: value}
@@ -127,7 +126,7 @@ def _own_columns(text: str, rules: AccountRules) -> dict[str, Any]:
         return columns | {"own_kind": mapping, "own_value": columns[name]} if columns else {}
     try:
         value = normalise_identifier(text, rules.blocked)
-        kept = None if value is None else read_value(mapping, value, Rules(rules.zone, rules.default_region))
+        kept = None if value is None else read_value(mapping, value, rules.reading)
     except InvalidValue:
         return {}
     return {} if kept is None else {"own_kind": f"{OWN_FIELD}{mapping.pk}", "own_value": str(kept)}
@@ -147,9 +146,9 @@ def as_contact(columns: Mapping[str, Any], fields: Mapping[int, ContactField]) -
     kind, value = columns.get("own_kind") or "", columns.get("own_value")
     data = {}
     if kind.startswith(OWN_FIELD):
-        field = fields.get(int(kind.removeprefix(OWN_FIELD)))
-        if field is not None:
-            data[str(field.pk)] = read_value(field, value, Rules())
+        found = fields.get(int(kind.removeprefix(OWN_FIELD)))
+        if found is not None:
+            data[str(found.pk)] = read_value(found, value, Rules())
     elif kind == "email" and values["email_norm"] != value:
         values["email"] = values["email_norm"] = value
     elif kind in ("external_id", "phone"):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cdp.api.moments import zone_of
 from cdp.models import Account
+from contacts.field_types import Rules
 from contacts.models import ContactField
 from contacts.services.upsert import ContactInput
 from events.intake.identity import AccountRules, as_contact, identity_columns, read_mapping
@@ -69,7 +69,7 @@ def first_context(one: Candidate) -> dict[str, Any]:
 def identity_rules() -> AccountRules:
     account = Account.objects.get(pk=1)
     return AccountRules(
-        zone_of(account.time_zone), account.default_region, account.event_mapping_param,
+        Rules.of(account), account.event_mapping_param,
         read_mapping(account.event_mapping_field), frozenset(str(value).lower() for value in account.blocked_identifiers),
     )  # fmt: skip
 
