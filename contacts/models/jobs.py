@@ -14,6 +14,7 @@ class JobKind(models.TextChoices):
     FORGET_FIELD = "forget", _("Wipe a deleted field's values")
     BULK = "bulk", _("Change many contacts")
     EXPORT = "export", _("Export contacts")
+    COUNT = "count", _("Count contacts")
 
 
 class BulkAction(models.TextChoices):

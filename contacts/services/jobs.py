@@ -34,6 +34,7 @@ from contacts.services.duplicates import find_by, forget_stale, merge_duplicates
 from contacts.services.exports import open_export, work_export
 from contacts.services.field_index import build_index
 from contacts.services.field_values import CHUNK, convert_chunk, wipe_chunk
+from contacts.services.figures import STEPS, work_counting
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,11 @@ def return_duplicates(job: ContactJob, *, actor: str, now: datetime) -> ContactJ
     total = removed_by(job).count()
     request = {"action": "restore-duplicates", "job": job.pk}
     return _open_audited(JobKind.RETURN_DUPLICATES, AuditAction.BULK, request, total, actor, now)
+
+
+def count_contacts(*, actor: str, now: datetime) -> ContactJob:
+    """Count what the tabs above the list and the page of fields show."""
+    return _open(JobKind.COUNT, {}, len(STEPS), actor, now)
 
 
 def index_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
@@ -273,6 +279,7 @@ SLICES: dict[JobKind, Callable[[ContactJob, datetime], tuple[int, bool]]] = {
     JobKind.CONVERT_FIELD: _convert,
     JobKind.FORGET_FIELD: _forget,
     JobKind.BULK: work_bulk,
+    JobKind.COUNT: work_counting,
     JobKind.EXPORT: work_export,
 }
 
