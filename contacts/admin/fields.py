@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from cdp.ui.admin import Empty, ListAdmin, Order
 from cdp.ui.formatting import number, spoken
 from contacts.field_uses import uses_of
-from contacts.models import ContactField, FieldGroup, FieldType, Figure, IndexState, MergeStrategy
+from contacts.models import ContactField, FieldGroup, FieldType, IndexState, MergeStrategy
 from contacts.services.event_mapping import mapped_field_id
 from contacts.services.fields import (
     FieldInUse,
@@ -94,10 +94,10 @@ class ContactFieldAdmin(ListAdmin):
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         uses = uses_of([row.pk for row in rows])
-        figures = read_figures(FIELD)
-        everybody = Figure.objects.filter(pk=ALL).first()
+        figures = read_figures("")
+        everybody = figures[ALL].value if ALL in figures else 0
         for row in rows:
-            row.figure, row.everybody = figures.get(str(row.pk)), everybody.value if everybody else 0
+            row.figure, row.everybody = figures.get(f"{FIELD}{row.pk}"), everybody
             row.uses = uses.get(row.pk, [])
 
     @admin.display(description=gettext_lazy("Merge variable"))

@@ -4,27 +4,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('contacts', '0011_list_indexes'),
+        ("contacts", "0011_list_indexes"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Figure',
+            name="Figure",
             fields=[
-                ('name', models.CharField(max_length=60, primary_key=True, serialize=False)),
-                ('value', models.PositiveBigIntegerField()),
-                ('counted_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ("value", models.PositiveBigIntegerField()),
+                ("counted_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'figure',
-                'verbose_name_plural': 'figures',
+                "verbose_name": "figure",
+                "verbose_name_plural": "figures",
             },
         ),
         migrations.AlterField(
-            model_name='contactjob',
-            name='kind',
-            field=models.CharField(choices=[('find', 'Find duplicates'), ('merge', 'Merge duplicates'), ('remove', 'Remove duplicates'), ('return', 'Restore removed duplicates'), ('index', "Build a field's index"), ('convert', "Convert a field's values"), ('forget', "Wipe a deleted field's values"), ('bulk', 'Change many contacts'), ('export', 'Export contacts'), ('count', 'Count contacts')], max_length=8, verbose_name='kind'),
+            model_name="contactjob",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("find", "Find duplicates"),
+                    ("merge", "Merge duplicates"),
+                    ("remove", "Remove duplicates"),
+                    ("return", "Restore removed duplicates"),
+                    ("index", "Build a field's index"),
+                    ("convert", "Convert a field's values"),
+                    ("forget", "Wipe a deleted field's values"),
+                    ("bulk", "Change many contacts"),
+                    ("export", "Export contacts"),
+                    ("count", "Count contacts"),
+                ],
+                max_length=8,
+                verbose_name="kind",
+            ),
         ),
     ]
