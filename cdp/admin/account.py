@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -60,7 +61,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
             choices = [("", "—"), *event_mapping.choices()]
             model_field = Account._meta.get_field("event_mapping_field")
             self.fields["event_mapping_field"] = forms.ChoiceField(
-                choices=choices, required=False, widget=UnfoldAdminSelectWidget, label=model_field.verbose_name,
+                choices=choices, required=False, widget=UnfoldAdminSelectWidget, label=capfirst(model_field.verbose_name),
                 help_text=model_field.help_text,
             )  # fmt: skip
 
