@@ -26,7 +26,7 @@ def forget_old_exports() -> None:
     forget_exports(now=datetime.now(UTC))
 
 
-@shared_task(name="contacts.count")
+@shared_task(name="contacts.count_contacts")
 def count_contacts() -> None:
     jobs.count_contacts(actor="calendar", now=datetime.now(UTC))
 

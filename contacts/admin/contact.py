@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from cdp.api.moments import zone_of
 from cdp.models import Account
-from contacts.admin import actions, columns, identity
+from contacts.admin import actions, blocks, columns, identity
 from contacts.admin.activity import read_activity
 from contacts.admin.forms import ContactForm, NewContactForm
 from contacts.admin.listing import SEE_PERSONAL, ContactListAdmin
@@ -57,6 +57,11 @@ class ContactAdmin(ContactListAdmin):
             ),
             path("<int:contact_id>/export/", self._guarded(self.export), name="contacts_contact_export"),
             path("<int:contact_id>/edit/", self._guarded(self.edit), name="contacts_contact_edit"),
+            path(
+                "<int:contact_id>/block/<slug:block>/",
+                self._guarded(self.block),
+                name="contacts_contact_block",
+            ),
             path("<int:contact_id>/do/<slug:action>/", self._guarded(self.act), name="contacts_contact_act"),
         ]
         return [*own, *super().get_urls()]
@@ -224,6 +229,29 @@ class ContactAdmin(ContactListAdmin):
                 messages.success(request, _("Contact saved."))
                 return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[contact.pk]))
         return self._render_form(request, form, _("Edit %(name)s") % {"name": str(contact)}, contact)
+
+    def block(self, request: HttpRequest, contact_id: int, block: str) -> Any:
+        """One block of the card, edited in place."""
+        contact = self.contact_of(request, contact_id)
+        if not (self.has_change_permission(request) and request.user.has_perm(SEE_PERSONAL)):
+            raise PermissionDenied
+        page = reverse("admin:contacts_contact_change", args=[contact.pk])
+        if contact.state != ContactState.ACTIVE:
+            return HttpResponseRedirect(page)
+        zone = zone_of(Account.objects.get(pk=1).time_zone)
+        form = blocks.BlockForm(
+            block, request.POST if request.method == "POST" else None, contact=contact, zone=zone
+        )
+        if request.method == "POST" and form.is_valid() and not form.tell_conflicts():
+            try:
+                edit_contact(contact.pk, form.values(), actor=self._actor(request), now=datetime.now(UTC))
+            except ManualRefused as refusal:
+                self._tell(form, refusal)
+            else:
+                messages.success(request, _("Contact saved."))
+                return blocks.saved(request, page)
+        frame = self.admin_site.each_context(request) | {"opts": self.opts}
+        return blocks.render_block(request, form, contact, frame=frame)
 
     def _render_form(
         self, request: HttpRequest, form: ContactForm, title: str, contact: Contact | None
