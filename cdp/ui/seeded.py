@@ -33,6 +33,7 @@ NAMES = (
     pgettext_lazy("seeded", "forget request fingerprints"),
     pgettext_lazy("seeded", "drop expired events"),
     pgettext_lazy("seeded", "delete old exports"),
+    pgettext_lazy("seeded", "count contacts"),
     pgettext_lazy("seeded", "forget merges"),
     pgettext_lazy("seeded", "keep partitions of launch steps"),
     pgettext_lazy("seeded", "forget old launches"),

@@ -19,7 +19,7 @@ UNLINKED = {"/admin/django_celery_beat/intervalschedule/"}  # a schedule's form 
 RECORDS = """
 auth/: group/N/change/ group/add/ user/N/change/ user/N/password/ user/add/
 cdp/: account/N/change/
-contacts/contact/: add/ N/change/ N/activity/ N/edit/ N/identity/ N/merge/
+contacts/contact/: add/ N/change/ N/activity/ N/edit/ N/identity/ N/merge/ N/block/identifiers/ N/block/personal/ N/block/regional/
 contacts/: contactfield/add/ contactfield/N/change/ contactfield/N/delete/ contactjob/N/change/ contactlist/add/
 contacts/: contactlist/N/change/ contactlist/N/delete/ duplicatepair/N/change/ fieldgroup/N/change/ importsession/N/change/
 contacts/: subscriptioncategory/add/ subscriptioncategory/N/change/
