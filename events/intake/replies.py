@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from events.intake.accept import Verdict
+from events.intake.inbox import Verdict
 
 
 def single_headers(verdict: Verdict) -> dict[str, str]:
