@@ -43,10 +43,10 @@ async def application(
 ) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
+    elif scope["type"] == "http" and ROLE != "web" and is_intake(scope["path"]):
+        await intake(scope, receive, send)
     elif scope["type"] == "http" and is_tracking(scope["path"]):
         await tracking(scope, receive, counted("tracking", send))
-    elif scope["type"] == "http" and ROLE != "web" and is_intake(scope["path"]):
-        await intake(scope, receive, counted("intake", send))
     elif scope["type"] == "http" and (
         ROLE != "intake" or scope["path"] in ("/healthz", "/readyz", "/metrics")
     ):

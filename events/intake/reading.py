@@ -182,28 +182,35 @@ def _params(given: Any, version: int) -> dict[str, Any]:
         raise Refused(400, "param_shape", f"must hold at most {MAX_PARAMS} parameters", path="params")
     params: dict[str, Any] = {}
     for place, entry in enumerate(given):
-        name, value = _param(entry, f"params[{place}]")
+        name, value = _param(entry, place)
         if name in params:
-            raise Refused(
-                400, "param_name_duplicate", f"'{name}' is given twice", path=f"params[{place}].name"
-            )
-        params[name] = _unescape(value) if version == 1 else value
-        _check_value(params[name], f"params[{place}].value", 1)
+            raise _bad_name(place, f"'{name}' is given twice", code="param_name_duplicate")
+        if version == 1:
+            value = _unescape(value)
+        if type(value) is not int and (
+            type(value) is not str or "\0" in value
+        ):  # what is left can be kept as it is
+            _check_value(value, f"params[{place}].value", 1)
+        params[name] = value
     return params
 
 
-def _param(entry: Any, path: str) -> tuple[str, Any]:
+def _param(entry: Any, place: int) -> tuple[str, Any]:
     if not isinstance(entry, dict) or entry.get("name") is None or "value" not in entry:
-        raise Refused(400, "param_shape", "needs both name and value", path=path)
-    name = _scalar_text(entry["name"], f"{path}.name")
+        raise Refused(400, "param_shape", "needs both name and value", path=f"params[{place}]")
+    name = entry["name"]
+    if not isinstance(name, str):
+        name = _scalar_text(name, f"params[{place}].name")
     if not name.strip() or len(name) > MAX_PARAM_NAME:
-        raise Refused(
-            400, "param_name_too_long", f"must be 1 to {MAX_PARAM_NAME} characters", path=f"{path}.name"
-        )
+        raise _bad_name(place, f"must be 1 to {MAX_PARAM_NAME} characters", code="param_name_too_long")
     if CONTROL.search(name):
-        raise Refused(400, "param_shape", "must not hold control characters", path=f"{path}.name")
+        raise _bad_name(place, "must not hold control characters", code="param_shape")
     value = entry["value"]
     return name, "" if value is None else value
+
+
+def _bad_name(place: int, rule: str, *, code: str) -> Refused:
+    return Refused(400, code, rule, path=f"params[{place}].name")
 
 
 def _unescape(value: Any) -> Any:
