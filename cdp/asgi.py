@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 
+from cdp.memory import settle
 from cdp.traffic import counted
 from cdp.wsgi import application as django
 
@@ -79,6 +80,8 @@ def spelling(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitabl
 async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.startup":
+            settle()
         if message["type"] == "lifespan.shutdown":
             await _finish_requests()
             await intake.close()
