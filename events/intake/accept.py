@@ -36,12 +36,13 @@ MOST_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Sender:
-    """Who sent, through which door, and whose `eventId`s share one space with theirs."""
+class _Batch:
+    """What holds for all events that are accepted together; senders of a `family` share one space of `eventId`s."""
 
-    actor: str
-    source: str
+    rules: AccountRules
     family: str
+    lanes: int
+    now: datetime
 
 
 def accept_many(
@@ -67,16 +68,16 @@ def accept_many(
         for event, found in zip(events, columns, strict=True)
         if isinstance(event, CheckedEvent) and not isinstance(found, Refused)
     }
-    sender = _Sender(actor, source, family)
+    batch = _Batch(rules, family, settings.EVENT_LANES, now)
+    shared = {"source": source, "actor": actor, "received_at": now}
     for attempt in range(MOST_ATTEMPTS):
         registry, refused = registry_with(known, now=now, ask=attempt > 0)
-        verdicts, rows = _checked(
-            events, columns, registry.types, refused, rules=rules, sender=sender, now=now
-        )
+        verdicts, rows = _checked(events, columns, registry.types, refused, batch)
         if attempt == 0 and len(rows) < len(events):
             continue  # nobody is refused by a registry that may be an old one
         try:
-            written = write_rows(rows, version=registry.version if attempt < MOST_ATTEMPTS - 1 else None)
+            version = registry.version if attempt < MOST_ATTEMPTS - 1 else None
+            written = write_rows(rows, shared, version=version)
         except RegistryChanged:
             continue
         break
@@ -92,10 +93,7 @@ def _checked(
     columns: Sequence[tuple[dict[str, Any], str] | Refused],
     types: Mapping[str, TypeInfo],
     refused: Mapping[str, Refused],
-    *,
-    rules: AccountRules,
-    sender: _Sender,
-    now: datetime,
+    batch: _Batch,
 ) -> tuple[list[Verdict], list[tuple[int, dict[str, Any]]]]:
     """A verdict for each event, and the place and inbox row of those whose verdict the writing decides."""
     verdicts = []
@@ -108,7 +106,7 @@ def _checked(
                 raise found
             if event.type_key in refused:
                 raise refused[event.type_key]
-            rows.append((place, _row(event, found, types[event.type_key], rules, sender=sender, now=now)))
+            rows.append((place, _row(event, found, types[event.type_key], batch)))
         except Refused as refusal:
             verdicts.append(Verdict("rejected", refusal=refusal))
         else:
@@ -163,20 +161,36 @@ def _columns_of(event: CheckedEvent | Refused, rules: AccountRules) -> tuple[dic
 
 
 def _row(
-    event: CheckedEvent,
-    identity: tuple[dict[str, Any], str],
-    kind: TypeInfo,
-    rules: AccountRules,
-    *,
-    sender: _Sender,
-    now: datetime,
+    event: CheckedEvent, identity: tuple[dict[str, Any], str], kind: TypeInfo, batch: _Batch
 ) -> dict[str, Any]:
-    columns, key = identity
+    """The inbox row, without columns that are null and those that all rows share."""
+    row, key = identity
     check_structure(event.params, kind)
     if event.version > 1 and CONTACT_JSON in event.params:
         check_contact_json(event.params[CONTACT_JSON], _catalogue())
-    event_at, occurred_at, flags = times(event, now=now, zone=rules.zone)
-    kept_days = kind.retention_days or rules.retention_days
+    event_at, occurred_at, flags = times(event, now=batch.now, zone=batch.rules.zone)
+    if occurred_at is not None:
+        _check_age(event_at, kind.retention_days or batch.rules.retention_days, batch.now)
+        row["occurred_at"] = occurred_at
+    params = as_raw_json(event.params)
+    if event.event_id:
+        row["digest_hex"] = hashlib.sha256(f"{batch.family}\0{event.event_id}".encode()).hexdigest()
+        row["content"] = _content(event, params)
+    placed = add_place(event.params)
+    if placed is not event.params:
+        params = as_raw_json(placed)
+        flags |= EventFlag.PLACED
+    row["lane"] = lane_of(row, key, batch.lanes)
+    row["event_id"] = str(uuid_utils.uuid7())
+    row["event_type_id"] = kind.id
+    row["key_value"] = key
+    row["params"] = params
+    row["event_at"] = event_at
+    row["flags"] = flags
+    return row
+
+
+def _check_age(event_at: datetime, kept_days: int, now: datetime) -> None:
     if event_at < keep_from(now, kept_days):
         raise Refused(
             422,
@@ -184,21 +198,6 @@ def _row(
             f"is older than the {kept_days} days events are kept",
             path="occurred",
         )
-    digest = content = None
-    params = as_raw_json(event.params)
-    if event.event_id:
-        digest = hashlib.sha256(f"{sender.family}\0{event.event_id}".encode()).hexdigest()
-        content = _content(event, params)
-    placed = add_place(event.params)
-    if placed is not event.params:
-        params = as_raw_json(placed)
-        flags |= EventFlag.PLACED
-    return columns | {
-        "lane": lane_of(columns, key, settings.EVENT_LANES), "event_id": str(uuid_utils.uuid7()), "event_type_id": kind.id,
-        "key_value": key, "params": params, "event_at": event_at, "received_at": now,
-        "occurred_at": occurred_at, "source": sender.source, "flags": flags, "actor": sender.actor, "digest_hex": digest,
-        "content": content,
-    }  # fmt: skip
 
 
 def _content(event: CheckedEvent, params: msgspec.Raw) -> int:
