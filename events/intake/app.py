@@ -132,11 +132,7 @@ class IntakeApp:
             raise verdict.refusal
         if seconds := wait_seconds(headers.get(b"prefer", "")):
             await self.processed.wait([verdict.inbox_id] if verdict.inbox_id else [], seconds)
-        return (
-            200,
-            [(name.lower().encode(), value.encode()) for name, value in single_headers(verdict).items()],
-            b"",
-        )
+        return 200, [(name.lower().encode(), said.encode()) for name, said in single_headers(verdict)], b""
 
     async def _batch(self, sent: Sent, headers: dict[bytes, str]) -> Reply:
         events = read_batch(sent.body)

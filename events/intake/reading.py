@@ -135,13 +135,16 @@ def check(raw: RawEvent, *, version: int, event_id: str = "") -> CheckedEvent:
     key_value = _key(raw.keyValue, "keyValue", MAX_KEY_VALUE, code="key_too_long")
     given = raw.params if raw.params is not None else raw.parameters
     params = _params(given if given is not None else raw.eventParams, version)
-    own = _event_id(raw.eventId, "eventId") or _event_id(raw.messageId, "messageId")
-    sent_id = own or _event_id(event_id, "Idempotency-Key")
+    sent_id = (
+        _event_id(raw.eventId, "eventId")
+        or _event_id(raw.messageId, "messageId")
+        or _event_id(event_id, "Idempotency-Key")
+    )
     return CheckedEvent(type_key, key_value, params, raw.occurred, raw.sentAt, sent_id, version)
 
 
 def _event_id(value: Any, name: str) -> str | None:
-    if value is None:
+    if value is None or value == "":
         return None
     text = _scalar_text(value, name).strip()
     if len(text) > MAX_KEY_VALUE:
@@ -178,6 +181,8 @@ def _params(given: Any, version: int) -> dict[str, Any]:
             given = [{"name": name, "value": value} for name, value in given.items()]
     if not isinstance(given, list):
         raise Refused(400, "param_shape", "must be a list of objects with name and value", path="params")
+    if version != 1 and (plain := _plain_params(given)) is not None:
+        return plain
     if len(given) > MAX_PARAMS:
         raise Refused(400, "param_shape", f"must hold at most {MAX_PARAMS} parameters", path="params")
     params: dict[str, Any] = {}
@@ -192,6 +197,30 @@ def _params(given: Any, version: int) -> dict[str, Any]:
         ):  # what is left can be kept as it is
             _check_value(value, f"params[{place}].value", 1)
         params[name] = value
+    return params
+
+
+def _plain_params(given: list[Any]) -> dict[str, Any] | None:
+    """The parameters when nothing about them needs a closer look, else None: a few comparisons a parameter."""
+    if len(given) > MAX_PARAMS:
+        return None
+    try:
+        params = {entry["name"]: entry["value"] for entry in given}
+    except (KeyError, TypeError):
+        return None
+    if len(params) != len(given):
+        return None
+    for name, value in params.items():
+        if (
+            type(name) is not str
+            or not name
+            or len(name) > MAX_PARAM_NAME
+            or not name.isprintable()
+            or name.isspace()
+        ):
+            return None
+        if type(value) is not int and (type(value) is not str or "\0" in value):
+            return None
     return params
 
 
