@@ -10,7 +10,7 @@ SELECT n, CASE WHEN n % 500 = 0 THEN 'deleted' ELSE 'active' END, false,
     (ARRAY['Koval', 'Bauer', 'Reed', 'Ruiz', 'Nowak'])[1 + n % 5] || (n % 1000), 'Kyiv',
     (ARRAY['uk', 'uk', 'uk', 'en', 'pl', NULL])[1 + n % 6],
     CASE WHEN n % 50 = 0 THEN 'Europe/Warsaw' WHEN n % 3 <> 0 THEN 'Europe/Kyiv' END,
-    '{}', CASE WHEN n % 5000 = 0 THEN jsonb_build_object(comment, 'Calls back') WHEN n % 3 = 0 THEN jsonb_build_object(company, 'Acme') ELSE '{}' END,
+    '{}', CASE WHEN n % 5000 = 7 THEN jsonb_build_object(comment, 'Calls back') WHEN n % 3 = 0 THEN jsonb_build_object(company, 'Acme') ELSE '{}' END,
     '{}', CASE WHEN n % 997 = 0 THEN 'widget' WHEN n % 20 = 0 THEN 'import' ELSE 'api' END, '',
     now() - n * interval '20 seconds', changed, CASE WHEN n % 500 = 0 THEN changed END, ''
 FROM (SELECT n, now() - ((n * 7919) % contacts) * interval '20 seconds' AS changed FROM size, generate_series(1, contacts) AS n) AS people,
@@ -28,7 +28,7 @@ SELECT 'email', 'person' || n || '@example.com',
     CASE WHEN n % 50 = 0 THEN 'unsubscribed' WHEN n % 997 = 0 THEN 'spam' WHEN n % 301 = 0 THEN 'unconfirmed' ELSE 'active' END, '', now(), '', '', 0, false
 FROM size, generate_series(1, contacts) AS n
 UNION ALL
-SELECT 'phone', (380500000000 + n)::text, CASE WHEN n % 4000 = 0 THEN 'blacklisted' ELSE 'active' END, '', now(), '', '', 0, true
+SELECT 'phone', (380500000000 + n)::text, CASE WHEN (380500000000 + n) % 4002 = 0 THEN 'blacklisted' ELSE 'active' END, '', now(), '', '', 0, true
 FROM size, generate_series(2, contacts, 2) AS n;
 
 INSERT INTO contacts_contactlist (name, created_at, updated_at) SELECT 'List ' || n, now(), now() FROM generate_series(1, 200) AS n;
