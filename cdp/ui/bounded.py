@@ -6,7 +6,7 @@ pass the whole table, and the planner, who takes conditions for independent, can
 1. The first `FIRST` rows of the order. Most pages are full by then, and small tables at their end.
 2. Where few of them fit, all that fit are found first and ordered then, if the planner has a cheap way to (`MOST_COST`) or
    the caller knows of one, and if they are no more than `MOST_FOUND`.
-3. Else the walk goes on, for as many rows as the share that fitted so far lets expect, up to `MOST_WALKED` or `GIVE_UP`.
+3. Else the walk goes on until the page is full, up to `MOST_WALKED` rows, or `GIVE_UP` where few fitted.
 
 A walk that ends there leaves a page that is not full; `looked` says so, and its cursor goes on after the last row passed.
 """
@@ -53,7 +53,8 @@ class _Walk:
     key: list[Any] | None
     found: list[Any] = field(default_factory=list)
     passed: int = 0
-    fits: int = 0  # of those passed
+    fits: int = 0  # of those passed, as far as is known
+    share: float = 0.0  # of the first that were passed
     is_over: bool = False
     count: int | None = None
 
@@ -115,13 +116,12 @@ class _Reader:
             left = (GIVE_UP if is_rare else MOST_WALKED) - walk.passed
             if left <= 0 and not self.ask.is_whole:
                 break
-            share = max(walk.fits, 1) / walk.passed
-            due = int((wanted - len(walk.found)) / share * 1.3) + 100
-            self._pass(walk, due if self.ask.is_whole else min(due, left), wanted)
+            due = int((wanted - len(walk.found)) / (walk.share or 1 / FIRST) * 1.3) + 100
+            self._go_on(walk, walk.passed * 10 if self.ask.is_whole else min(due, left), wanted)
         return walk
 
     def _pass(self, walk: _Walk, number: int, wanted: int) -> None:
-        """Pass `number` rows more."""
+        """Pass the first `number` rows, in one statement; each is looked at, so that the share of those that fit is known."""
         window = (
             self.ask.base if walk.key is None else beyond(self.ask.base, self.names, walk.key, down=self.down)
         )
@@ -152,7 +152,28 @@ class _Reader:
             walk.key = [getattr(rows[0], f"edge_{place}") for place in range(len(self.names))]
         kept = self._kept([row for row in rows if row.pk is not None])
         walk.fits += rows[0].fits if self.ask.sieve is None else len(kept)
+        walk.share = walk.fits / max(walk.passed, 1)
         walk.found += kept[:missing]
+
+    def _go_on(self, walk: _Walk, number: int, wanted: int) -> None:
+        """Pass up to `number` rows more, no further than the page takes. No index but that of the order can be used."""
+        coming = beyond(self.ask.base, self.names, walk.key or (), down=self.down).order_by(
+            *self._order(self.down)
+        )
+        missing = wanted - len(walk.found)
+        fitting = self.ask.narrowed.order_by(*self._order(self.down))
+        fitting = fitting[:missing] if self.ask.sieve is None else fitting.only(*self.names, "pk")
+        window, window_params = coming[:number].query.sql_with_params()
+        text, params = fitting.query.sql_with_params()
+        sql = f"WITH {self.table} AS NOT MATERIALIZED ({window}) {text}"
+        kept = self._kept(list(self.model._default_manager.raw(sql, [*window_params, *params])))[:missing]
+        walk.found += kept
+        walk.fits += len(kept)
+        walk.passed += number
+        if len(kept) < missing:
+            edge = coming.values_list(*self.names)[number - 1 : number].first()
+            walk.is_over = edge is None
+            walk.key = walk.key if edge is None else list(edge)
 
     def _kept(self, rows: list[Any]) -> list[Any]:
         """Rows in the direction's order; of sieved ones the whole rows are read now."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from cdp.ui.admin import Empty, KeysetChangeList, ListAdmin, Order, View
 from cdp.ui.bounded import Ask, read_bounded
+from cdp.ui.formatting import number
 from contacts.admin import bulk, columns, list_columns
 from contacts.admin.list_panels import PANELS, clean_params, read_panel
 from contacts.filters import KINDS, Filter, read_filter
@@ -49,9 +50,13 @@ class ContactChangeList(KeysetChangeList):
         order = self.order.fields
         ask = Ask(
             found.base(self.unfiltered, ordered_by=order[0].removeprefix("-")), self.queryset, order, self.list_per_page,
-            self.sieve, is_whole=bool(self.params.get("whole")), finds_cheaply=found.is_of_traits, are_few=found.is_exact,
+            self.sieve, is_whole=bool(self.params.get("whole")), finds_cheaply=found.is_of_traits, are_few=found.are_few,
         )  # fmt: skip
         return read_bounded(ask, after=after, before=before)
+
+    @property
+    def looked_text(self) -> str:
+        return number(self.looked)
 
     @property
     def whole_link(self) -> str:

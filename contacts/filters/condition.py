@@ -21,7 +21,7 @@ class Condition:
     """One parameter, read. `narrow` takes rows to those that fit; `fits`, for what no statement can ask, sieves ids.
 
     What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `bounds`, the
-    column of which it is a range.
+    column of which it is a range; `is_few`, it names those who fit.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Condition:
     size: int | None = None  # how many contacts fit it, where that is known
     is_trait: bool = False
     bounds: str = ""
+    is_few: bool = False
 
 
 Reader = Callable[[str], Condition]

@@ -101,7 +101,7 @@ def _in_segment(value: str) -> Condition:
     text, size = _("in the segment %(name)s") % {"name": name}, len(ids)
     if size <= ASKED_BY_ID:
         few = list(ids)
-        return Condition("", "", text, lambda rows: rows.filter(pk__in=few))
+        return Condition("", "", text, lambda rows: rows.filter(pk__in=few), is_few=True)
     return Condition("", "", text, fits=ids.__contains__, size=size)
 
 

@@ -52,9 +52,10 @@ class Filter:
         return not (self.conditions or self.term or self.errors) and self.view in ("", "all", "deleted")
 
     @property
-    def is_exact(self) -> bool:
-        """Whether it asks for who has an identifier."""
-        return self.term is not None and self.term.kind != "text"
+    def are_few(self) -> bool:
+        """Whether it asks for who has an identifier, or is one of few."""
+        is_exact = self.term is not None and self.term.kind != "text"
+        return is_exact or any(condition.is_few for condition in self.conditions)
 
     @property
     def is_of_traits(self) -> bool:
