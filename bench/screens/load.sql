@@ -51,7 +51,7 @@ INSERT INTO events_event (person_id, event_at, id, event_type_id, seq, received_
 SELECT person_id, at,
     (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7000b' || lpad(to_hex(n), 15, '0'))::uuid,
     CASE WHEN NOT is_order THEN plain + (n / 10 + n) % 200 WHEN n % 3 = 0 THEN delivered ELSE ordered END,
-    n, at, at, 0, 'api', 'A-' || n,
+    n, at, at, CASE WHEN is_order THEN 256 ELSE 0 END, 'api', 'A-' || n,
     CASE WHEN is_order THEN jsonb_build_object('externalOrderId', 'N-' || n, 'totalCost', 12.5, 'currency', 'UAH', 'status',
         CASE WHEN n % 3 = 0 THEN 'DELIVERED' ELSE 'INITIALIZED' END) ELSE '{"total": 12.5, "currency": "UAH"}' END
 FROM (

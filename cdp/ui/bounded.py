@@ -79,15 +79,8 @@ def read_bounded(ask: Ask, *, after: str = "", before: str = "") -> KeysetPage:
     first = write_cursor(rows[-1 if backwards else 0], names) if rows else (after or before) * is_given_up
     further, back = (last if more or is_given_up else ""), (first if cursor is not None else "")
     newer, older = (further, back) if backwards else (back, further)
-    return KeysetPage(
-        rows,
-        newer,
-        older,
-        walk.count,
-        walk.passed if is_given_up else 0,
-        walk.fits / max(walk.passed, 1),
-        walk.fits,
-    )
+    looked = walk.passed if is_given_up else 0
+    return KeysetPage(rows, newer, older, walk.count, looked, walk.share, walk.fits)
 
 
 class _Reader:
@@ -150,8 +143,8 @@ class _Reader:
         walk.is_over = rows[0].passed < number
         if rows[0].passed:
             walk.key = [getattr(rows[0], f"edge_{place}") for place in range(len(self.names))]
-        kept = self._kept([row for row in rows if row.pk is not None])
-        walk.fits += rows[0].fits if self.ask.sieve is None else len(kept)
+        kept, fits = self._kept([row for row in rows if row.pk is not None])
+        walk.fits += rows[0].fits if self.ask.sieve is None else fits
         walk.share = walk.fits / max(walk.passed, 1)
         walk.found += kept[:missing]
 
@@ -166,23 +159,24 @@ class _Reader:
         window, window_params = coming[:number].query.sql_with_params()
         text, params = fitting.query.sql_with_params()
         sql = f"WITH {self.table} AS NOT MATERIALIZED ({window}) {text}"
-        kept = self._kept(list(self.model._default_manager.raw(sql, [*window_params, *params])))[:missing]
-        walk.found += kept
-        walk.fits += len(kept)
+        kept, fits = self._kept(list(self.model._default_manager.raw(sql, [*window_params, *params])))
+        walk.found += kept[:missing]
+        walk.fits += fits
         walk.passed += number
         if len(kept) < missing:
             edge = coming.values_list(*self.names)[number - 1 : number].first()
             walk.is_over = edge is None
             walk.key = walk.key if edge is None else list(edge)
 
-    def _kept(self, rows: list[Any]) -> list[Any]:
-        """Rows in the direction's order; of sieved ones the whole rows are read now."""
+    def _kept(self, rows: list[Any]) -> tuple[list[Any], int]:
+        """Rows in the direction's order, no more than a page takes, and how many there were; sieved ones are read whole now."""
         rows.sort(key=lambda row: [getattr(row, name) for name in self.names], reverse=self.down)
         if self.ask.sieve is None:
-            return rows
-        kept = list(self.ask.sieve([row.pk for row in rows]))[: self.ask.size + 1]
-        whole = self.model._default_manager.in_bulk(kept)
-        return [whole[pk] for pk in kept if pk in whole]
+            return rows, len(rows)
+        kept = list(self.ask.sieve([row.pk for row in rows]))
+        some = kept[: self.ask.size + 1]
+        whole = self.model._default_manager.in_bulk(some)
+        return [whole[pk] for pk in some if pk in whole], len(kept)
 
     def _finds_all(self) -> bool:
         """Whether all that fit may be found at once."""
@@ -232,7 +226,10 @@ class _Reader:
         walk.count = rows[0].counted
         if most is not None and walk.count is not None and walk.count > most:
             return False
-        walk.found = self._kept([row for row in rows if row.pk is not None])[:wanted]
+        kept, fits = self._kept([row for row in rows if row.pk is not None])
+        walk.found = kept[:wanted]
+        if self.ask.sieve is not None:
+            walk.count = None if key else fits
         return True
 
     def _order(self, down: bool) -> list[str]:
