@@ -126,7 +126,7 @@ class KeysetChangeList(ChangeList):
             self.result_count, self.is_count_capped = len(page.rows), True
         elif is_all or page.count is not None or self.sieve is None:
             known = len(page.rows) if is_all else page.count
-            if known is None and page.share and self._is_many(page.share):
+            if known is None and page.fits >= COUNT_STEP and self._is_many(page.share):
                 paginator.most = known = page.fits // COUNT_STEP * COUNT_STEP
             self.result_count = paginator.count if known is None else min(known, paginator.most)
             self.is_count_capped = self.result_count >= paginator.most
