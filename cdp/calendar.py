@@ -10,6 +10,7 @@ CALENDAR = {
     "forget old intake": ("events.forget_old_intake", crontab(minute="20")),
     "forget old bulk requests": ("contacts.forget_sessions", crontab(hour="2", minute="40")),
     "delete old exports": ("contacts.forget_exports", crontab(minute="45")),
+    "count contacts": ("contacts.count", crontab(hour="4", minute="20")),
     "forget merges": ("contacts.forget_merges", crontab(hour="2", minute="50")),
     "keep partitions of launch steps": ("workflows.keep_steps", crontab(hour="2", minute="15")),
     "forget old launches": ("workflows.forget_old", crontab(minute="35")),

@@ -2,6 +2,7 @@
 
 import zoneinfo
 
+import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -28,6 +29,24 @@ def validate_texts(value: object) -> None:
     """
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise ValidationError(_("This must be a list of texts, such as [“guest”, “test”]."))
+
+
+def validate_countries(text: str) -> None:
+    """Refuse anything but two-letter codes of countries that have phone numbers.
+
+    Raises:
+        ValidationError: names the first that is none.
+    """
+    for code in read_countries(text):
+        if code not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValidationError(
+                _("“%(code)s” is not the two-letter code of a country."), params={"code": code}
+            )
+
+
+def read_countries(text: str) -> list[str]:
+    """Codes as people write them: by commas or blanks, in any case."""
+    return text.upper().replace(",", " ").split()
 
 
 class Account(models.Model):
@@ -69,6 +88,21 @@ class Account(models.Model):
         validators=[RegexValidator(r"^[A-Z]{2}$", _("Use a two-letter country code such as UA."))],
         help_text=_("Country whose national phone numbers are understood without a country code."),
     )
+    phone_countries = models.CharField(
+        _("phones of these countries only"),
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_countries],
+        help_text=_("Two-letter codes, such as UA, PL. Empty: phones of any country are taken."),
+    )
+    merges_by_email = models.BooleanField(
+        _("merge contacts with the same confirmed e-mail"),
+        default=False,
+        db_default=False,
+        help_text=_("A contact without an external ID is merged into the one that comes with its e-mail."),
+    )
     event_mapping_param = models.CharField(
         _("own event parameter"),
         max_length=100,
@@ -81,7 +115,7 @@ class Account(models.Model):
         max_length=20,
         blank=True,
         default="",
-        choices=[("external_id", _("External ID")), ("email", _("E-mail")), ("phone", _("Phone"))],
+        help_text=_("The field is searched for the parameter's value; its index is built for that."),
     )
     event_retention_days = models.PositiveIntegerField(
         _("keep events, days"), default=730, help_text=_("Older events are dropped month by month.")
@@ -108,6 +142,11 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.organisation_name
+
+    @property
+    def phone_country_codes(self) -> frozenset[str]:
+        """Countries whose phones are taken; none: those of all."""
+        return frozenset(read_countries(self.phone_countries))
 
 
 class EngineState(models.Model):

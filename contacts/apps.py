@@ -7,9 +7,11 @@ class ContactsConfig(AppConfig):
     verbose_name = _("Audience")
 
     def ready(self) -> None:
-        from cdp.hooks import persons_erased
-        from contacts import checks, engines, persons, screens, timeline  # noqa: F401 - checks register themselves; models are only there once apps are
+        from cdp import event_mapping as account_mapping
+        from cdp.hooks import account_changed, persons_erased
+        from contacts import checks, engines, field_uses, persons, screens, timeline  # noqa: F401 - checks register themselves; models are only there once apps are
         from contacts.history import ContactSource
+        from contacts.services import event_mapping
         from contacts.services.exports import on_persons_erased
 
         table = persons.PersonTable
@@ -32,6 +34,9 @@ class ContactsConfig(AppConfig):
             table("contacts_contactaudit", "contact_id", "stay", on_erase="keep"),
         )
         persons_erased.connect(on_persons_erased)
+        account_changed.connect(event_mapping.index_mapped_field)
+        account_mapping.register(event_mapping.choices)
+        field_uses.register("event_mapping", event_mapping.mapping_using_fields)
         timeline.register(ContactSource())
         screens.register_all()
         engines.register_all()

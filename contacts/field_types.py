@@ -15,9 +15,10 @@ from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
-from cdp.api.moments import read_date, read_moment
+from cdp.api.moments import read_date, read_moment, zone_of
+from cdp.models import Account
 from contacts.models.fields import ContactField, FieldType
-from contacts.normalise import InvalidValue, normalise_email, normalise_phone
+from contacts.normalise import InvalidValue, Phone, normalise_email, normalise_phone
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 LINE_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -35,6 +36,19 @@ class Rules:
 
     zone: tzinfo = UTC
     default_region: str = ""
+    phone_countries: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, account: Account) -> "Rules":
+        return cls(zone_of(account.time_zone), account.default_region, account.phone_country_codes)
+
+    def read_phone(self, text: str) -> Phone:
+        """The phone of a contact, as every door takes it. An additional field may hold a number of any country.
+
+        Raises:
+            InvalidValue: `bad_phone`.
+        """
+        return normalise_phone(text, self.default_region, self.phone_countries)
 
 
 WIRE_NAMES: dict[str, str] = {

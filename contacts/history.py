@@ -112,7 +112,10 @@ def _entry(
 
 def _words(part: str, word: str, kind: str, text: str) -> tuple[str, str]:
     if part == "identifier":
-        titles = {"replaced": _("Identifier replaced"), "moved": _("Identifier moved to another contact")}
+        titles = {
+            "replaced": _("Identifier replaced"), "moved": _("Identifier moved to another contact"),
+            "over_limit": _("More than 50 identifiers of a kind at once"),
+        }  # fmt: skip
         return titles.get(word, _("Identifier removed")), f"{KINDS.get(kind, kind)} {text}"
     if part == "choice":
         return _("Subscribed to a category") if word == "in" else _("Unsubscribed from a category"), text

@@ -107,13 +107,16 @@ def _read_email(text: str) -> str:
     return f"{local}@{domain}"
 
 
-def normalise_phone(text: str, default_region: str = "") -> Phone:
+def normalise_phone(text: str, default_region: str = "", countries: frozenset[str] = frozenset()) -> Phone:
     """A number as digits in international form.
 
     Digits without a plus are tried as a full international number first, then as a national one of `default_region`.
 
+    Args:
+        countries: two-letter codes; when there are any, only their numbers are taken.
+
     Raises:
-        InvalidValue: `bad_phone`: letters, or fewer than 5 or more than 15 digits.
+        InvalidValue: `bad_phone`: letters, fewer than 5 or more than 15 digits, or a number of no country given.
     """
     value = text.strip().translate(SEPARATORS)
     has_plus = value.startswith("+")
@@ -124,7 +127,11 @@ def normalise_phone(text: str, default_region: str = "") -> Phone:
         raise InvalidValue(
             "bad_phone", _("'%(text)s' is not valid phone: 5 to 15 digits in international format"), text=text
         )
-    return _number(digits, "" if has_plus else default_region)
+    phone = _number(digits, "" if has_plus else default_region)
+    if countries and _country(phone.digits) not in countries:
+        sentence = _("'%(text)s' is not a phone of the countries this account takes: %(countries)s")
+        raise InvalidValue("bad_phone", sentence, text=text, countries=", ".join(sorted(countries)))
+    return phone
 
 
 @lru_cache(maxsize=50_000)
@@ -140,6 +147,13 @@ def _number(digits: str, region: str) -> Phone:
     kind = phonenumbers.number_type(number)
     mobile = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
     return Phone(digits, is_sms_capable=kind in mobile)
+
+
+@lru_cache(maxsize=50_000)
+def _country(digits: str) -> str:
+    """The two-letter code of the country whose number this is; empty for one that no numbering plan knows."""
+    number = _parse(f"+{digits}", None)
+    return (phonenumbers.region_code_for_number(number) or "") if number is not None else ""
 
 
 def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:

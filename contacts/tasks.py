@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
+from contacts.services import jobs
 from contacts.services.addresses import end_blocks
 from contacts.services.bulk import forget_sessions
 from contacts.services.exports import forget_exports
@@ -23,6 +24,11 @@ def forget_old_merges() -> None:
 @shared_task(name="contacts.forget_exports")
 def forget_old_exports() -> None:
     forget_exports(now=datetime.now(UTC))
+
+
+@shared_task(name="contacts.count")
+def count_contacts() -> None:
+    jobs.count_contacts(actor="calendar", now=datetime.now(UTC))
 
 
 @shared_task(name="contacts.end_blocks")

@@ -20,7 +20,6 @@ from contacts.normalise import (
     normalise_identifier,
     normalise_language,
     normalise_name,
-    normalise_phone,
     normalise_time_zone,
 )
 from contacts.services.inputs import ContactInput, Token
@@ -49,7 +48,7 @@ class Catalogue:
     def load(cls) -> "Catalogue":
         account = Account.objects.get(pk=1)
         return cls(
-            field_types.Rules(zone_of(account.time_zone), account.default_region),
+            field_types.Rules.of(account),
             frozenset(str(value).lower() for value in account.blocked_identifiers),
             {row.pk: row for row in ContactField.objects.all()},
         )
@@ -141,8 +140,7 @@ def _read_channel(
         if item.email is None:
             item.email, item.email_norm = email, email_norm
     elif kind in PHONE_TYPES:
-        region = catalogue.rules.default_region
-        phone = _said(channel, "value", lambda text: normalise_phone(text, region), value)
+        phone = _said(channel, "value", catalogue.rules.read_phone, value)
         if item.phone is None:
             item.phone, item.is_sms_capable = phone.digits, phone.is_sms_capable
     else:

@@ -11,6 +11,7 @@ class EventsConfig(AppConfig):
         from contacts import persons, timeline
         from events import engines, screens
         from events.services.erasure import forget_waiting
+        from events.services.nobody import keep_digests
         from events.services.system import keep_requested
         from events.services.upkeep import make_room_for_account
         from events.timeline import EventSource, OrderSource
@@ -22,4 +23,5 @@ class EventsConfig(AppConfig):
         events_requested.connect(keep_requested)
         account_changed.connect(make_room_for_account)
         persons_erased.connect(forget_waiting)
+        persons_erased.connect(keep_digests)
         engines.register_all()

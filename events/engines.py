@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import connection
 
 from cdp.engine import Engine, register
+from events.models import NobodyWipe
+from events.services.nobody import ENGINE, forget_nobody
 from events.services.processing import process_lane
 
 BATCH = 2_000
@@ -41,5 +43,20 @@ class EventProcessing(Engine):
         return count, oldest[0] if oldest else None
 
 
+class EventErasures(Engine):
+    """Looks through the events of nobody for what erased people left there."""
+
+    name = ENGINE
+    group = "bulk"
+
+    def work(self, now: datetime) -> int:
+        return forget_nobody(now=now)
+
+    def backlog(self) -> tuple[int, datetime | None]:
+        waiting = NobodyWipe.objects.order_by("created_at").values_list("created_at", flat=True)[:1_000]
+        return len(waiting), waiting[0] if waiting else None
+
+
 def register_all() -> None:
+    register(EventErasures())
     register(EventProcessing())

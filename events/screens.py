@@ -13,6 +13,7 @@ from cdp.ui.navigation import Entry, register_entry
 from cdp.ui.status import Status, register_status
 from contacts.services.person_export import register_export
 from events.models import Event, EventType, InboxEvent, QuarantinedEvent, TypeHour
+from events.services.waiting_events import events_on_their_way
 
 LATE = timedelta(seconds=5)
 
@@ -41,6 +42,7 @@ def register_all() -> None:
         {"off": Status("grey", gettext_lazy("Off")), "strict": Status("green", gettext_lazy("Checked"))},
     )
     register_export("event_types", names_of_types)
+    register_export("events_on_their_way", events_on_their_way)
     register_status("order", {
         "INITIALIZED": Status("blue", pgettext_lazy("purchase", "Placed")),
         "IN_PROGRESS": Status("blue", pgettext_lazy("purchase", "Being handled")),

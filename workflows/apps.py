@@ -17,9 +17,12 @@ class WorkflowsConfig(AppConfig):
 
         # Launches before steps: erasing waits for a batch under way, and then finds the steps that it wrote.
         persons.register(
-            persons.PersonTable("workflows_run"),
+            # Launches and starts go with the contact: one left behind would be a gone contact's, and would start anew.
+            persons.PersonTable("workflows_run", at_once=True),
             persons.PersonTable("workflows_runstep"),
-            persons.PersonTable("workflows_start", "person_id", "union", ("workflow_id", "digest")),
+            persons.PersonTable(
+                "workflows_start", "person_id", "union", ("workflow_id", "digest"), at_once=True
+            ),
             persons.PersonTable("workflows_startrefusal"),
             persons.PersonTable("workflows_signal"),
             persons.PersonTable("workflows_deadsignal"),

@@ -41,7 +41,8 @@ def main() -> int:
     failed = 0
     if not options.json:
         print(
-            f"{'queries':>7} {'median':>7} {'longest':>7} {'processor':>9} {'cold':>7} {'page':>8}  address (milliseconds of the database)"
+            f"{'queries':>7} {'median':>7} {'longest':>7} {'processor':>9} {'cold':>7} {'page':>8}"
+            "  address (milliseconds of the database)"
         )
     for group, address in addresses(options.group or list(GROUPS)):
         if options.only in address:

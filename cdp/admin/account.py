@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from cdp import event_mapping
 from cdp.models import Account
 from cdp.services import save_account
 from cdp.ui.admin import ListAdmin
@@ -45,6 +47,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             "time_zone",
             "blocked_identifiers",
+            "event_mapping_field",
         )  # of these something is said here; the screen names them all
         widgets = {"time_zone": ZoneWidget}
         field_classes = {"website": SecureURLField}
@@ -53,6 +56,22 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if "blocked_identifiers" in self.fields:
             self.fields["blocked_identifiers"].widget.attrs["rows"] = 3
+        if "event_mapping_field" in self.fields:
+            choices = [("", "—"), *event_mapping.choices()]
+            model_field = Account._meta.get_field("event_mapping_field")
+            self.fields["event_mapping_field"] = forms.ChoiceField(
+                choices=choices, required=False, widget=UnfoldAdminSelectWidget, label=model_field.verbose_name,
+                help_text=model_field.help_text,
+            )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or {}
+        names = ("event_mapping_param", "event_mapping_field")
+        if all(name in self.fields for name in names):
+            missing = [name for name in names if not found.get(name) and name not in self.errors]
+            if len(missing) == 1 and not self.errors.keys() & set(names):
+                self.add_error(missing[0], _("Name both the parameter and the field it holds, or neither."))
+        return found
 
 
 @admin.register(Account)
@@ -61,12 +80,15 @@ class AccountAdmin(ListAdmin):
     list_display = ("organisation_name", "time_zone", "language", "currency")
     fieldsets = (
         (None, {"fields": ("organisation_name", "website", "user_email", "shows_first_steps")}),
-        (gettext_lazy("Region"), {"fields": ("time_zone", "language", "currency", "default_region")}),
+        (
+            gettext_lazy("Region"),
+            {"fields": ("time_zone", "language", "currency", "default_region", "phone_countries")},
+        ),
         (
             gettext_lazy("Events"),
             {"fields": ("event_retention_days", "event_mapping_param", "event_mapping_field")},
         ),
-        (gettext_lazy("Identity"), {"fields": ("blocked_identifiers",)}),
+        (gettext_lazy("Identity"), {"fields": ("blocked_identifiers", "merges_by_email")}),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
@@ -74,6 +96,22 @@ class AccountAdmin(ListAdmin):
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         return HttpResponseRedirect(reverse("admin:cdp_account_change", args=[1]))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may only look sees the name of the mapped field instead of what is kept."""
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        return [
+            (title, {"fields": tuple("mapped_field" if name == "event_mapping_field" else name for name in one["fields"])})
+            for title, one in self.fieldsets
+        ]  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if self.has_change_permission(request, obj) else ("mapped_field",)
+
+    @admin.display(description=gettext_lazy("contact field it holds"))
+    def mapped_field(self, obj: Account) -> str:
+        return str(dict(event_mapping.choices()).get(obj.event_mapping_field, obj.event_mapping_field or "—"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

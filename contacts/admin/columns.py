@@ -1,10 +1,11 @@
-"""What a page of the contact list needs beyond the rows: states of addresses, tokens, lists, in three queries."""
+"""What a page of the contact list needs beyond the rows: states of addresses, tokens, lists, in two queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, TextField, Value
+from django.db.models.functions import Cast
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -42,11 +43,12 @@ def read_extras(rows: Sequence[Contact], *, may_see: bool) -> dict[int, RowExtra
         found[row.pk].email_status = statuses.get(("email", row.email_norm or ""), "")
         found[row.pk].phone_status = statuses.get(("phone", row.phone or ""), "")
     keys = Key.objects.filter(person_id__in=ids, kind__in=["mobile", "web", "telegram"], is_active=True)
-    for person_id, kind in keys.values_list("person_id", "kind").distinct():
-        found[person_id].token_kinds.append(kind)
-    members = ListMember.objects.filter(contact_id__in=ids).order_by("list__name")
-    for contact_id, name in members.values_list("contact_id", "list__name"):
-        found[contact_id].lists.append(name)
+    members = ListMember.objects.filter(contact_id__in=ids)
+    tokens = keys.values_list("person_id", Value(0), Cast("kind", TextField()))
+    lists = members.values_list("contact_id", Value(1), Cast("list__name", TextField()))
+    for contact_id, is_list, name in sorted(tokens.union(lists)):
+        extras = found[contact_id]
+        (extras.lists if is_list else extras.token_kinds).append(name)
     return found
 
 

@@ -19,9 +19,12 @@ from contacts.admin import columns
 from contacts.admin.identity import MERGE
 from contacts.models import Contact, ContactJob, DuplicatePair, DuplicateReason, DuplicateState
 from contacts.services import jobs
+from contacts.services.duplicate_removal import Keep
 from contacts.services.duplicates import dismiss_pairs, reopen_pair
 
 SEE_PERSONAL = "contacts.view_personal_data"
+DELETE = "contacts.delete_contact"
+REMOVABLE = (DuplicateReason.EMAIL, DuplicateReason.PHONE)
 MOST_SELECTED = 1_000
 
 
@@ -92,6 +95,7 @@ class DuplicatePairAdmin(ReadOnlyAdmin):
         own = [
             path("find/", guarded(self.find), name="contacts_duplicatepair_find"),
             path("merge-all/", guarded(self.merge_all), name="contacts_duplicatepair_merge_all"),
+            path("remove/", guarded(self.remove), name="contacts_duplicatepair_remove"),
             path("<int:pair_id>/decide/", guarded(self.decide), name="contacts_duplicatepair_decide"),
         ]
         return [*own, *super().get_urls()]
@@ -127,6 +131,25 @@ class DuplicatePairAdmin(ReadOnlyAdmin):
             "count": (pairs.filter(reason=reason) if reason else pairs).count(),
         }  # fmt: skip
         return render(request, "contacts/merge_all.html", context)
+
+    def remove(self, request: HttpRequest) -> HttpResponse:
+        """Remove all who share an e-mail or phone but the oldest or newest; asks first, with the number found."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(DELETE):
+            raise PermissionDenied
+        by, keep = request.POST.get("reason", ""), request.POST.get("keep", "")
+        if by not in REMOVABLE:
+            raise Http404(by)
+        if keep in Keep.values:
+            now = datetime.now(UTC)
+            return _to_job(jobs.remove_duplicates(by=by, keep=keep, actor=_actor(request), now=now))
+        pairs = DuplicatePair.objects.filter(state=DuplicateState.OPEN, reason=by)
+        context = self.admin_site.each_context(request) | {
+            "title": _("Remove duplicates"), "opts": self.opts, "reason": by,
+            "label": dict(DuplicateReason.choices)[by], "count": pairs.count(), "ways": Keep.choices,
+        }  # fmt: skip
+        return render(request, "contacts/remove_duplicates.html", context)
 
     def decide(self, request: HttpRequest, pair_id: int) -> HttpResponse:
         """Dismiss a pair, or take its dismissal back."""

@@ -17,8 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.ui.admin import Empty, ListAdmin, Order
+from cdp.ui.formatting import number, spoken
 from contacts.field_uses import uses_of
 from contacts.models import ContactField, FieldGroup, FieldType, IndexState, MergeStrategy
+from contacts.services.event_mapping import mapped_field_id
 from contacts.services.fields import (
     FieldInUse,
     allowed_types,
@@ -28,6 +30,7 @@ from contacts.services.fields import (
     save_field,
     start_index,
 )
+from contacts.services.figures import ALL, FIELD, read_figures
 
 COUNTED = 10_000
 FILLED = "SELECT count(*) FROM (SELECT 1 FROM contacts_contact WHERE data ? %s LIMIT %s) f"
@@ -82,7 +85,7 @@ class FieldForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ContactField)
 class ContactFieldAdmin(ListAdmin):
     form = FieldForm
-    list_display = ("__str__", "type", "variable", "group", "used_in", "indexed")
+    list_display = ("__str__", "type", "variable", "group", "filled", "used_in", "indexed")
     list_filter = ("group", "type")
     search_fields = ("name", "key")
     list_select_related = ("group",)
@@ -91,7 +94,10 @@ class ContactFieldAdmin(ListAdmin):
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         uses = uses_of([row.pk for row in rows])
+        figures = read_figures("")
+        everybody = figures[ALL].value if ALL in figures else 0
         for row in rows:
+            row.figure, row.everybody = figures.get(f"{FIELD}{row.pk}"), everybody
             row.uses = uses.get(row.pk, [])
 
     @admin.display(description=gettext_lazy("Merge variable"))
@@ -103,6 +109,21 @@ class ContactFieldAdmin(ListAdmin):
             text,
             text,
             _("Copy"),
+        )
+
+    @admin.display(description=gettext_lazy("Filled"))
+    def filled(self, row: Any) -> SafeString:
+        """Of the active contacts, as they were counted last; a door to them."""
+        if row.figure is None:
+            return format_html('<span class="ui-dim" title="{}">—</span>', _("Not counted yet"))
+        share = f" ({round(100 * row.figure.value / row.everybody)} %)" if row.everybody else ""
+        return format_html(
+            '<a href="{}?filled=field.{}" title="{}">{}{}</a>',
+            reverse("admin:contacts_contact_changelist"),
+            row.pk,
+            spoken(row.figure.counted_at, now=datetime.now(UTC)),
+            number(row.figure.value),
+            share,
         )
 
     @admin.display(description=gettext_lazy("Used in"))
@@ -141,7 +162,11 @@ class ContactFieldAdmin(ListAdmin):
         field = self.get_object(request, str(field_id))
         if field is None:
             raise Http404(f"no field {field_id}")
-        if request.POST.get("drop") == "yes":
+        if request.POST.get("drop") == "yes" and field.pk == mapped_field_id():
+            messages.error(
+                request, _("The index stays: events look this field up, by the account's settings.")
+            )
+        elif request.POST.get("drop") == "yes":
             remove_index(field.pk)
             messages.success(request, _("The index is dropped."))
         elif field.index_state in (IndexState.NONE, IndexState.FAILED):

@@ -30,6 +30,7 @@ from contacts.admin.identity import MERGE
 from contacts.filters import restore_filter
 from contacts.models import AuditAction, ContactJob, DuplicateReason, JobKind
 from contacts.services import audit, exports, jobs
+from contacts.services.duplicate_removal import removed_by
 
 
 @admin.register(ContactJob)
@@ -69,6 +70,7 @@ class ContactJobAdmin(ReadOnlyAdmin):
         own = [
             path("<int:job_id>/progress/", guarded(self.part), name="contacts_contactjob_progress"),
             path("<int:job_id>/cancel/", guarded(self.cancel), name="contacts_contactjob_cancel"),
+            path("<int:job_id>/restore/", guarded(self.restore), name="contacts_contactjob_restore"),
             path("<int:job_id>/file/", guarded(self.file), name="contacts_contactjob_file"),
         ]
         return [*own, *super().get_urls()]
@@ -109,6 +111,16 @@ class ContactJobAdmin(ReadOnlyAdmin):
             messages.success(request, _("Cancelled. What was done stays done."))
         return HttpResponseRedirect(reverse("admin:contacts_contactjob_change", args=[job.pk]))
 
+    def restore(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """Take back what a removal of duplicates removed."""
+        job = self._job(request, job_id)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not may_restore(request.user, job):
+            raise PermissionDenied
+        undo = jobs.return_duplicates(job, actor=request.user.get_username(), now=datetime.now(UTC))
+        return HttpResponseRedirect(reverse("admin:contacts_contactjob_change", args=[undo.pk]))
+
     def file(self, request: HttpRequest, job_id: int) -> HttpResponseBase:
         """The file of an export, for those who may see personal data."""
         job = self._job(request, job_id)
@@ -133,11 +145,18 @@ def _progress(request: HttpRequest, job: ContactJob) -> dict[str, Any]:
     if exports.is_ready(job, now=datetime.now(UTC)) and may_export(request.user):
         found["file_link"] = reverse("admin:contacts_contactjob_file", args=[job.pk])
         found["file_until"] = exports.expires_at(job)
+    if may_restore(request.user, job):
+        found["may_restore"] = removed_by(job).exists()
     return found
 
 
 def may_cancel(user: Any, job: ContactJob) -> bool:
     return job.state in jobs.WAITING and is_in_charge(user, job)
+
+
+def may_restore(user: Any, job: ContactJob) -> bool:
+    """Restoring is changing: whoever may restore a contact may restore those of a job."""
+    return job.kind == JobKind.REMOVE_DUPLICATES and user.has_perm("contacts.change_contact")
 
 
 def is_in_charge(user: Any, job: ContactJob) -> bool:
@@ -176,6 +195,7 @@ WORDS = {
     "different_external_ids": gettext_lazy("left: two external IDs"), "built": gettext_lazy("built"),
     "values": gettext_lazy("values"), "changed": gettext_lazy("changed"), "rows": gettext_lazy("rows"),
     "opted_out": gettext_lazy("left out: opted out"), "no_address": gettext_lazy("without such an address"),
+    "removed": gettext_lazy("removed"), "restored": gettext_lazy("restored"),
     "deleted_skipped": gettext_lazy("deleted"), "list_gone": gettext_lazy("the list is gone"),
     "field_gone": gettext_lazy("the field is gone"), "category_gone": gettext_lazy("the category is gone"),
 }  # fmt: skip

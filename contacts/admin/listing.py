@@ -1,6 +1,6 @@
 """The contact list: views, filters with chips, chosen columns, saved views, and actions on many (`bulk`)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,6 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,10 +20,13 @@ from cdp.ui.formatting import number
 from contacts.admin import bulk, columns, list_columns
 from contacts.admin.list_panels import PANELS, clean_params, read_panel
 from contacts.filters import KINDS, Filter, read_filter
-from contacts.models import ContactField, SavedView
+from contacts.models import ContactField, Figure, SavedView
+from contacts.services import jobs
 from contacts.services import views as saved
+from contacts.services.figures import VIEW, read_figures
 
 SEE_PERSONAL = "contacts.view_personal_data"
+FRESH = timedelta(minutes=1)
 LIST = "admin:contacts_contact_changelist"
 
 
@@ -100,7 +105,10 @@ class ContactChangeList(KeysetChangeList):
     @property
     def view_links(self) -> list[dict[str, Any]]:
         """The views of the product, then the saved ones of the colleague."""
-        links = super().view_links
+        links = [
+            link | {"count": number(figure.value) if figure else "", "is_old": figure is not None and self._is_old(figure)}
+            for link, figure in zip(super().view_links, self._figures_of_views(), strict=True)
+        ]  # fmt: skip
         current = self.params.get("saved", "")
         own: list[dict[str, Any]] = [
             {
@@ -112,6 +120,21 @@ class ContactChangeList(KeysetChangeList):
         if any(link["is_current"] for link in own):
             links = [link | {"is_current": False} for link in links]
         return links + own
+
+    def _figures_of_views(self) -> list[Figure | None]:
+        return [self.figures.get(view.key) for view in self.model_admin.views]
+
+    @cached_property
+    def figures(self) -> dict[str, Figure]:
+        return read_figures(VIEW)
+
+    @property
+    def counted_at(self) -> datetime | None:
+        """When the oldest of the figures was counted."""
+        return min((figure.counted_at for figure in self.figures.values()), default=None)
+
+    def _is_old(self, figure: Figure) -> bool:
+        return timezone.now() - figure.counted_at > FRESH
 
     @property
     def saved_views(self) -> list[SavedView]:
@@ -218,6 +241,7 @@ class ContactListAdmin(ListAdmin):
             path("panel/<slug:panel>/", self._guarded(self.panel), name=name("panel")),
             path("filter/", self._guarded(self.apply_filter), name=name("filter")),
             path("columns/", self._guarded(self.choose_columns), name=name("columns")),
+            path("recount/", self._guarded(self.recount), name=name("recount")),
             path("views/", self._guarded(self.save_view), name=name("save_view")),
             path("views/<int:view_id>/", self._guarded(self.change_view_of_list), name=name("change_view")),
             path("bulk/<slug:action>/", self._guarded(self.start_bulk), name=name("bulk")),
@@ -262,6 +286,15 @@ class ContactListAdmin(ListAdmin):
             saved.choose_columns(request.user, names, known=known)
         except saved.ViewRefused as refused:
             messages.error(request, str(refused))
+        return self._back(request)
+
+    def recount(self, request: HttpRequest) -> HttpResponse:
+        """Count the tabs and the fields anew, in the background."""
+        refusal = self._check(request, "POST")
+        if refusal is not None:
+            return refusal
+        jobs.count_contacts(actor=request.user.get_username(), now=datetime.now(UTC))
+        messages.success(request, _("The contacts are being counted; the numbers appear when that is done."))
         return self._back(request)
 
     def save_view(self, request: HttpRequest) -> HttpResponse:

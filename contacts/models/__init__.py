@@ -25,7 +25,7 @@ from contacts.models.merges import (
     VisitorJoin,
 )
 from contacts.models.people import Contact, ContactState, PersonMove, Source, Visitor
-from contacts.models.views import ListChoice, SavedView
+from contacts.models.views import Figure, ListChoice, SavedView
 
 __all__ = [
     "Address",
@@ -46,6 +46,7 @@ __all__ = [
     "DuplicateState",
     "FieldGroup",
     "FieldType",
+    "Figure",
     "IdentifierChange",
     "IdentifierKind",
     "ImportSession",

@@ -7,11 +7,14 @@ from django.utils.translation import gettext_lazy as _
 class JobKind(models.TextChoices):
     FIND_DUPLICATES = "find", _("Find duplicates")
     MERGE_DUPLICATES = "merge", _("Merge duplicates")
+    REMOVE_DUPLICATES = "remove", _("Remove duplicates")
+    RETURN_DUPLICATES = "return", _("Restore removed duplicates")
     INDEX_FIELD = "index", _("Build a field's index")
     CONVERT_FIELD = "convert", _("Convert a field's values")
     FORGET_FIELD = "forget", _("Wipe a deleted field's values")
     BULK = "bulk", _("Change many contacts")
     EXPORT = "export", _("Export contacts")
+    COUNT = "count", _("Count contacts")
 
 
 class BulkAction(models.TextChoices):

@@ -41,3 +41,18 @@ class ListChoice(models.Model):
 
     def __str__(self) -> str:
         return str(self.user_id)
+
+
+class Figure(models.Model):
+    """A number counted in the background: contacts of a tab (`view:<key>`), or with a value in a field (`field:<id>`)."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    value = models.PositiveBigIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("figure")
+        verbose_name_plural = _("figures")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"

@@ -40,6 +40,9 @@ def build_index(field_id: int) -> str:
                 f"CREATE INDEX CONCURRENTLY {index_name(field_id)} ON contacts_contact ({value}, id) "
                 f"WHERE (data ->> '{int(field_id)}') IS NOT NULL"
             )
+            cursor.execute(
+                "ANALYZE contacts_contact"
+            )  # how many values an expression has is only known from here on
     except DatabaseError as error:
         ContactField.objects.filter(pk=field_id).update(index_state=IndexState.FAILED)
         return f"{type(error).__name__}: the values do not fit the type"

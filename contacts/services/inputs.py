@@ -1,7 +1,8 @@
 """What goes into and comes out of the one service that finds, makes and changes contacts."""
 
 import enum
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +87,22 @@ class ContactInput:
         if self.contact_key is not None:
             found.append(("key", self.contact_key))
         return found
+
+
+MOST_TOKENS = 50  # of a kind, that one identification may attach
+
+
+def within_limit(item: ContactInput) -> tuple[ContactInput, list[Token]]:
+    """The input as it may identify somebody, and its tokens beyond `MOST_TOKENS` of a kind, which are only noted."""
+    if len(item.tokens) <= MOST_TOKENS:
+        return item, []
+    counts: Counter[str] = Counter()
+    kept: list[Token] = []
+    beyond: list[Token] = []
+    for token in item.tokens:
+        counts[token.kind] += 1
+        (kept if counts[token.kind] <= MOST_TOKENS else beyond).append(token)
+    return (replace(item, tokens=tuple(kept)), beyond) if beyond else (item, [])
 
 
 @dataclass(slots=True)

@@ -29,10 +29,12 @@ from contacts.models import (
 )
 from contacts.services import audit
 from contacts.services.bulk_actions import BulkRefused, Selection, check_action, work_bulk
+from contacts.services.duplicate_removal import COLUMNS, Keep, removed_by, work_removal, work_return
 from contacts.services.duplicates import find_by, forget_stale, merge_duplicates
 from contacts.services.exports import open_export, work_export
 from contacts.services.field_index import build_index
 from contacts.services.field_values import CHUNK, convert_chunk, wipe_chunk
+from contacts.services.figures import STEPS, work_counting
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,35 @@ def merge_all_duplicates(
     last = pairs.order_by("-pk").values_list("pk", flat=True).first() or 0
     request = {"reason": reason, "pairs": pair_ids, "after": 0, "last": last}
     return _open(JobKind.MERGE_DUPLICATES, request, pairs.count(), actor, now)
+
+
+def remove_duplicates(*, by: str, keep: str, actor: str, now: datetime) -> ContactJob:
+    """Delete the contacts that share an e-mail or phone (`by`) with the one to keep: the oldest or the newest.
+
+    Contacts made later than now are left alone.
+
+    Raises:
+        ValueError: another `by` or `keep`.
+    """
+    if by not in COLUMNS or keep not in Keep.values:
+        raise ValueError(f"cannot remove duplicates by {by!r}, keeping {keep!r}")
+    pairs = DuplicatePair.objects.filter(state=DuplicateState.OPEN, reason=by)
+    last = Contact.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    request = {"action": "remove-duplicates", "by": by, "keep": keep, "after": "", "last": last}
+    return _open_audited(JobKind.REMOVE_DUPLICATES, AuditAction.BULK, request, pairs.count(), actor, now)
+
+
+def return_duplicates(job: ContactJob, *, actor: str, now: datetime) -> ContactJob:
+    """Restore what a job of `remove_duplicates` removed. One that still runs is stopped first."""
+    cancel_job(job.pk, now=now)
+    total = removed_by(job).count()
+    request = {"action": "restore-duplicates", "job": job.pk}
+    return _open_audited(JobKind.RETURN_DUPLICATES, AuditAction.BULK, request, total, actor, now)
+
+
+def count_contacts(*, actor: str, now: datetime) -> ContactJob:
+    """Count what the tabs above the list and the page of fields show."""
+    return _open(JobKind.COUNT, {}, len(STEPS), actor, now)
 
 
 def index_field(field_id: int, *, actor: str, now: datetime) -> ContactJob:
@@ -243,9 +274,12 @@ def _forget(job: ContactJob, now: datetime) -> tuple[int, bool]:  # noqa: ARG001
 SLICES: dict[JobKind, Callable[[ContactJob, datetime], tuple[int, bool]]] = {
     JobKind.FIND_DUPLICATES: _find,
     JobKind.MERGE_DUPLICATES: _merge,
+    JobKind.REMOVE_DUPLICATES: work_removal,
+    JobKind.RETURN_DUPLICATES: work_return,
     JobKind.CONVERT_FIELD: _convert,
     JobKind.FORGET_FIELD: _forget,
     JobKind.BULK: work_bulk,
+    JobKind.COUNT: work_counting,
     JobKind.EXPORT: work_export,
 }
 

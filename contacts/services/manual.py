@@ -1,7 +1,7 @@
 """Contacts added and edited by a colleague in the admin."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ from contacts.normalise import (
     normalise_identifier,
     normalise_language,
     normalise_name,
-    normalise_phone,
     normalise_time_zone,
 )
 from contacts.services.inputs import WRITABLE, ContactInput, Policy
@@ -68,6 +67,11 @@ def edit_contact(contact_id: int, values: Values, *, actor: str, now: datetime) 
     Raises:
         ManualRefused: a bad value, an identifier of somebody else, or nothing left to tell the contact apart.
     """
+    known = Contact.objects.filter(pk=contact_id).values_list("phone", flat=True).first()
+    if known and values.texts.get("phone", "").strip().removeprefix("+") == known:
+        values = replace(
+            values, texts={k: v for k, v in values.texts.items() if k != "phone"}
+        )  # as it was: not judged anew
     item = _read(values, Catalogue.load(), clear=True)
     item.contact_id = contact_id
     with transaction.atomic():
@@ -128,7 +132,7 @@ def _read_text(item: ContactInput, name: str, text: str, catalogue: Catalogue, *
     elif name == "phone":
         item.clear_phone = clear and not text
         if text:
-            phone = normalise_phone(text, catalogue.rules.default_region)
+            phone = catalogue.rules.read_phone(text)
             item.phone, item.is_sms_capable = phone.digits, phone.is_sms_capable
     elif name in ("external_id", "contact_key"):
         setattr(item, name, normalise_identifier(text, catalogue.blocked) if text else None)

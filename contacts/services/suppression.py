@@ -43,14 +43,23 @@ RETURNING a.kind, a.value, a.status
 """
 
 
+def read_salt(cursor: Any) -> bytes:
+    """The installation's one salt of digests of erased people's identifiers; made when first needed."""
+    cursor.execute(SALT)
+    row = cursor.fetchone()
+    if row is None:
+        cursor.execute(MAKE_SALT, [secrets.token_bytes(32)])
+        cursor.execute(SALT)
+        row = cursor.fetchone()
+    return bytes(row[0])
+
+
 def forget_addresses(cursor: Any, addresses: Sequence[tuple[str, str]], *, now: datetime) -> int:
     """Drop the rows of addresses nobody holds any more; returns how many leave a hash because they opted out."""
     if not addresses:
         return 0
     columns = columns_of(sorted(addresses), 2)
-    cursor.execute(SALT)
-    if cursor.fetchone() is None:
-        cursor.execute(MAKE_SALT, [secrets.token_bytes(32)])
+    read_salt(cursor)
     cursor.execute(HASH, [now, *columns, list(MUST_NOT_SEND)])
     hashed = int(cursor.rowcount)
     cursor.execute(FORGET, columns)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.db import connection, transaction
 
 from cdp.crash import crash_point
@@ -15,7 +16,8 @@ from cdp.deadlock import retry_deadlock
 from cdp.hooks import ContactsChanged, contacts_changed
 from contacts.services import changes, writing
 from contacts.services.addresses import announce_holders
-from contacts.services.inputs import ContactInput, Outcome, Policy, Token
+from contacts.services.email_merging import merge_after_commit, same_email
+from contacts.services.inputs import ContactInput, Outcome, Policy, Token, within_limit
 from contacts.services.locking import Locked, lock, lock_present, unlocked_owners
 from contacts.services.matching import Decision, decide, duplicates
 from contacts.services.merging import merge_held
@@ -23,6 +25,8 @@ from contacts.services.merging import merge_held
 __all__ = ["ContactInput", "Outcome", "Policy", "Token", "upsert_contacts"]
 
 WAVE = 10_000
+
+log = structlog.get_logger(__name__)
 
 
 @retry_deadlock
@@ -45,7 +49,10 @@ def upsert_contacts(
     people, only for a broken database.
     """
     outcomes: list[Outcome | None] = [None] * len(inputs)
-    batch = _Batch(inputs, outcomes, policy, source, source_detail, actor, now)
+    limited = [within_limit(item) for item in inputs]
+    inputs = [item for item, _ in limited]
+    beyond = {place: tokens for place, (_, tokens) in enumerate(limited) if tokens}
+    batch = _Batch(inputs, outcomes, policy, source, source_detail, actor, now, beyond)
     with transaction.atomic():
         waves = split_waves(inputs, outcomes)
         if len(waves) > 1:
@@ -101,7 +108,7 @@ class _Batch:
 
     def __init__(
         self, inputs: Sequence[ContactInput], outcomes: list[Outcome | None], policy: Policy, source: str,
-        source_detail: str, actor: str, now: datetime,
+        source_detail: str, actor: str, now: datetime, beyond: dict[int, list[Token]],
     ) -> None:  # fmt: skip
         self.inputs = inputs
         self.outcomes = outcomes
@@ -110,11 +117,13 @@ class _Batch:
         self.source_detail = source_detail
         self.actor = actor
         self.now = now
+        self.beyond = beyond  # by position: tokens too many to identify anybody
         self.origin = [int(now.timestamp()), source, actor]
         self.new_status = "unconfirmed" if policy is Policy.SUBSCRIBE else "active"
         self.touched: dict[int, tuple[str, frozenset[str]]] = {}
         self.into: dict[int, int] = {}  # contacts merged on the way
         self.reconfirmed: list[tuple[str, str]] = []
+        self.alike: list[tuple[int, int]] = []  # the person of an input, another contact with its e-mail
 
     def run(self, wave: list[int]) -> list[int]:
         """Do one wave; returns the positions put off because another input of the wave means the same contact."""
@@ -137,13 +146,21 @@ class _Batch:
                 taken.update(others)
                 if person_id is not None:
                     taken.add(person_id)
-                self.outcomes[position] = self._plan_one(item, decision, locked, index, plan)
+                outcome = self.outcomes[position] = self._plan_one(item, decision, locked, index, plan)
+                if position in self.beyond and outcome.contact_id is not None:
+                    self._note_beyond(position, outcome.contact_id, plan)
             plan.write(cursor)
             self._merge(cursor, plan)
         for person_id, word in plan.words():
             self._touch(self.into.get(person_id, person_id), "updated", frozenset({word}))
         self.reconfirmed.extend(plan.reconfirmed)
         return put_off
+
+    def _note_beyond(self, position: int, person_id: int, plan: writing.Plan) -> None:
+        """Tokens beyond the limit are kept among the person's former identifiers, and warned of."""
+        beyond = self.beyond[position]
+        plan.former.extend((person_id, token.kind, token.value, "over_limit", None) for token in beyond)
+        log.warning("identifiers_over_limit", person=person_id, count=len(beyond), actor=self.actor)
 
     def _merge(self, cursor: Any, plan: writing.Plan) -> None:
         """Merge the contacts known by nothing but a token of somebody else's request into that person."""
@@ -196,6 +213,7 @@ class _Batch:
         plan.lists(item, person.id)
         result = "restored" if decision.restore else "updated" if change.changed or claims else "unchanged"
         self._touch(person.id, result, frozenset(change.changed))
+        self.alike += same_email(item, person, locked.known, self.policy, status_before)
         return Outcome(
             person.id, result, email_status_before=status_before, merged=tuple(decision.absorb),
             duplicates=duplicates(item, person.id, locked.known),
@@ -224,6 +242,7 @@ class _Batch:
             plan.reconfirm(item, locked, person)
         plan.lists(item, person_id)
         self._touch(person_id, "created", frozenset({"created"}))
+        self.alike += same_email(item, person, locked.known, self.policy, status_before)
         return Outcome(
             person_id, "created", email_status_before=status_before, merged=tuple(decision.absorb),
             duplicates=duplicates(item, person_id, locked.known),
@@ -248,3 +267,4 @@ class _Batch:
                 )
             )
         announce_holders(self.reconfirmed, now=self.now)
+        merge_after_commit(self.alike, actor=self.actor, now=self.now)

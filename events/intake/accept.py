@@ -6,7 +6,6 @@ Events are checked by the registry of types as this process last read it; should
 
 import hashlib
 import time
-import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +19,10 @@ from django.db import transaction
 from cdp.api.errors import Refused
 from cdp.bell import ring
 from cdp.models import Account
+from contacts.field_types import Rules
 from contacts.wire import Catalogue
 from events.intake.contact_json import CONTACT_JSON, check_contact_json
-from events.intake.identity import AccountRules, identity_columns, lane_of, times
+from events.intake.identity import AccountRules, identity_columns, lane_of, read_mapping, times
 from events.intake.inbox import RegistryChanged, Verdict, write_rows
 from events.intake.places import add_place
 from events.intake.reading import CheckedEvent, as_raw_json
@@ -131,10 +131,9 @@ def account_rules() -> AccountRules:
     if time.monotonic() - _rules.read_at > RULES_SECONDS:
         account = Account.objects.get(pk=1)
         _rules.rules = AccountRules(
-            zone=zoneinfo.ZoneInfo(account.time_zone),
-            default_region=account.default_region,
+            reading=Rules.of(account),
             mapping_param=account.event_mapping_param,
-            mapping_field=account.event_mapping_field,
+            mapping=read_mapping(account.event_mapping_field),
             blocked=frozenset(str(value).lower() for value in account.blocked_identifiers),
             retention_days=account.event_retention_days,
         )
@@ -168,7 +167,7 @@ def _row(
     check_structure(event.params, kind)
     if event.version > 1 and CONTACT_JSON in event.params:
         check_contact_json(event.params[CONTACT_JSON], _catalogue())
-    event_at, occurred_at, flags = times(event, now=batch.now, zone=batch.rules.zone)
+    event_at, occurred_at, flags = times(event, now=batch.now, zone=batch.rules.reading.zone)
     if occurred_at is not None:
         _check_age(event_at, kind.retention_days or batch.rules.retention_days, batch.now)
         row["occurred_at"] = occurred_at

@@ -10,7 +10,6 @@ from contacts.normalise import (
     InvalidValue,
     normalise_language,
     normalise_name,
-    normalise_phone,
     normalise_time_zone,
 )
 from contacts.wire import LONGEST_ADDRESS, Catalogue
@@ -41,7 +40,7 @@ def _faults(value: Any, catalogue: Catalogue) -> Iterator[str]:
     readers: dict[str, Callable[[str], Any]] = {
         "firstname": normalise_name,
         "lastname": lambda text: normalise_name(text, last=True),
-        "sms": lambda text: normalise_phone(text, catalogue.rules.default_region),
+        "sms": catalogue.rules.read_phone,
         "timeZone": normalise_time_zone,
         "languageCode": normalise_language,
     }

@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 COLUMNS = (
     ("lane", "smallint"), ("event_id", "uuid"), ("event_type_id", "integer"), ("key_value", "text"),
     ("contact_id", "bigint"), ("external_id", "text"), ("email", "text"), ("email_norm", "text"), ("phone", "text"),
-    ("push_token", "text"), ("contact_key", "text"), ("cookie", "text"), ("params", "jsonb"), ("event_at", "timestamptz"),
-    ("occurred_at", "timestamptz"), ("flags", "integer"),
+    ("push_token", "text"), ("contact_key", "text"), ("cookie", "text"), ("own_kind", "text"), ("own_value", "text"),
+    ("params", "jsonb"), ("event_at", "timestamptz"), ("occurred_at", "timestamptz"), ("flags", "integer"),
 )  # fmt: skip
 SHARED = ("received_at", "source", "actor")  # the same in all rows of a batch
 NAMES = ", ".join(name for name, _ in COLUMNS)

@@ -1,6 +1,6 @@
 """Models of events: the registry of types, the inbox, the partitioned store, and what went wrong."""
 
-from events.models.intake import DedupKey, InboxEvent, Lane, QuarantinedEvent, RejectedEvent
+from events.models.intake import DedupKey, InboxEvent, Lane, NobodyWipe, QuarantinedEvent, RejectedEvent
 from events.models.registry import (
     Category,
     EventParameter,
@@ -24,6 +24,7 @@ __all__ = [
     "EventType",
     "InboxEvent",
     "Lane",
+    "NobodyWipe",
     "Origin",
     "ParameterType",
     "QuarantinedEvent",

@@ -1,5 +1,6 @@
 """Accepted events on their way into the store, and those that did not make it."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,8 @@ class InboxEvent(models.Model):
     push_token = models.TextField(null=True)
     contact_key = models.TextField(null=True)
     cookie = models.TextField(null=True)
+    own_kind = models.TextField(null=True, help_text="external_id, email, phone or field:<id>")
+    own_value = models.TextField(null=True, help_text="of the account's own parameter, as it is matched")
     params = models.JSONField(default=dict)
     event_at = models.DateTimeField()
     received_at = models.DateTimeField()
@@ -74,6 +77,30 @@ class DedupKey(models.Model):
 
     def __str__(self) -> str:
         return str(self.event_id)
+
+
+class NobodyWipe(models.Model):
+    """Erased people whose identifiers events of nobody may carry; the engine `event_erasures` looks through these.
+
+    `digests` are salted: nothing of the people is kept. `inbox_id`: the last event accepted when they were erased;
+    `after_at`, `after_id`: how far the engine has looked.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    digests = ArrayField(models.BinaryField())
+    inbox_id = models.BigIntegerField()
+    after_at = models.DateTimeField(null=True)
+    after_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField()
+    seen = models.PositiveBigIntegerField(default=0)
+    deleted = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("erasing of events of nobody")
+        verbose_name_plural = _("erasings of events of nobody")
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class QuarantinedEvent(models.Model):

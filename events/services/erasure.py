@@ -9,6 +9,8 @@ FORGET_WAITING = """
 DELETE FROM events_inboxevent
 WHERE contact_id = ANY(%(ids)s) OR external_id = ANY(%(ext)s) OR email_norm = ANY(%(email)s) OR phone = ANY(%(phone)s)
    OR contact_key = ANY(%(key)s) OR push_token = ANY(%(token)s) OR cookie = ANY(%(cookie)s)
+   OR own_kind = 'external_id' AND own_value = ANY(%(ext)s) OR own_kind = 'email' AND own_value = ANY(%(email)s)
+   OR own_kind = 'phone' AND own_value = ANY(%(phone)s)
 """
 FORGET_SET_ASIDE = """
 DELETE FROM events_quarantinedevent
@@ -16,6 +18,9 @@ WHERE (envelope ->> 'contact_id')::bigint = ANY(%(ids)s) OR envelope ->> 'extern
    OR envelope ->> 'email_norm' = ANY(%(email)s) OR envelope ->> 'phone' = ANY(%(phone)s)
    OR envelope ->> 'contact_key' = ANY(%(key)s) OR envelope ->> 'push_token' = ANY(%(token)s)
    OR envelope ->> 'cookie' = ANY(%(cookie)s)
+   OR envelope ->> 'own_kind' = 'external_id' AND envelope ->> 'own_value' = ANY(%(ext)s)
+   OR envelope ->> 'own_kind' = 'email' AND envelope ->> 'own_value' = ANY(%(email)s)
+   OR envelope ->> 'own_kind' = 'phone' AND envelope ->> 'own_value' = ANY(%(phone)s)
 """
 FORGET_REFUSED = """
 DELETE FROM events_rejectedevent r USING unnest(%(words)s::text[]) AS word WHERE strpos(lower(r.body), word) > 0

@@ -15,26 +15,33 @@ from cdp.crash import crash_point
 from cdp.hooks import EventsProcessed, HookError, events_processed
 from cdp.sql import load
 from contacts.geo import Place, is_configured
+from contacts.models import ContactField
 from contacts.services.places import Sighting, write_places
-from contacts.services.upsert import ContactInput, Policy, Token, upsert_contacts
+from contacts.services.upsert import ContactInput, Policy, upsert_contacts
+from events.intake.identity import as_contact
 from events.models import ORDER_TYPES, EventFlag, EventType
+from events.services.own_parameter import fields_of, prefer_own
 from events.services.quarantine import set_aside
 
 log = structlog.get_logger(__name__)
 
 MAKE_BATCH = """
 CREATE TEMP TABLE IF NOT EXISTS events_batch (
-    id bigint PRIMARY KEY, event_type_id integer, person_id bigint, is_contact boolean, is_deleted boolean
+    id bigint PRIMARY KEY, event_type_id integer, person_id bigint, is_contact boolean, is_deleted boolean, own_kind text
 ) ON COMMIT DELETE ROWS
 """
 HOLD_LANE = "SELECT 1 FROM events_lane WHERE number = %s FOR UPDATE SKIP LOCKED"
 UNKNOWN = """
-SELECT i.id, i.external_id, i.email, i.email_norm, i.phone, i.push_token, i.contact_key, i.cookie, i.flags,
-       t.key, t.use_for_segmentation
+SELECT i.id, i.external_id, i.email, i.email_norm, i.phone, i.push_token, i.contact_key, i.cookie, i.own_kind,
+       i.own_value, i.flags, t.key, t.use_for_segmentation
 FROM events_batch b JOIN events_inboxevent i ON i.id = b.id JOIN events_eventtype t ON t.id = b.event_type_id
 WHERE b.person_id IS NULL AND coalesce(i.external_id, i.email_norm, i.phone, i.push_token, i.cookie) IS NOT NULL
 ORDER BY i.id
 """
+UNKNOWN_COLUMNS = (
+    "id", "external_id", "email", "email_norm", "phone", "push_token", "contact_key", "cookie", "own_kind", "own_value",
+    "flags", "type_key", "is_segmented",
+)  # fmt: skip
 GIVE_PERSONS = """
 UPDATE events_batch b SET person_id = w.person_id, is_contact = w.is_contact
 FROM unnest(%s::bigint[], %s::bigint[], %s::bool[]) AS w (id, person_id, is_contact) WHERE b.id = w.id
@@ -135,7 +142,9 @@ def _process(lane: int, *, ids: Sequence[int] | None, limit: int, now: datetime)
         count = int(cursor.rowcount)
         if not count:
             return 0
-        _make_persons(cursor, now=now)
+        has_own = prefer_own(cursor)
+        if _make_persons(cursor, now=now) and has_own:
+            prefer_own(cursor)  # whom an earlier event of the batch made
         cursor.execute(load("events", "mark_conflicts"), {"flag": int(EventFlag.IDENTITY_CONFLICT)})
         _observe(cursor)
         _write_places(cursor, now=now)
@@ -152,15 +161,16 @@ def _process(lane: int, *, ids: Sequence[int] | None, limit: int, now: datetime)
     return count
 
 
-def _make_persons(cursor: Any, *, now: datetime) -> None:
-    """Make contacts, or visitors, for the batch's unknown people (spec README, decision 1)."""
+def _make_persons(cursor: Any, *, now: datetime) -> int:
+    """Make contacts, or visitors, for the batch's unknown people (spec README, decision 1); returns for how many events."""
     cursor.execute(UNKNOWN)
     rows = cursor.fetchall()
     if not rows:
-        return
+        return 0
     cursor.execute(MARK_PASSED_OVER, {"flag": int(EventFlag.EXTERNAL_ID_PASSED_OVER)})
+    fields = fields_of(row[UNKNOWN_COLUMNS.index("own_kind")] for row in rows)
     outcomes = upsert_contacts(
-        [_unknown_person(*row[1:]) for row in rows],
+        [_unknown_person(dict(zip(UNKNOWN_COLUMNS, row, strict=True)), fields) for row in rows],
         policy=Policy.EVENT,
         source="event",
         actor="events",
@@ -171,21 +181,15 @@ def _make_persons(cursor: Any, *, now: datetime) -> None:
         for row, outcome in zip(rows, outcomes, strict=True)
     ]
     cursor.execute(GIVE_PERSONS, [[row[place] for row in found] for place in range(3)])
+    return len(rows)
 
 
-def _unknown_person(
-    external_id: str | None, email: str | None, email_norm: str | None, phone: str | None, push_token: str | None,
-    contact_key: str | None, cookie: str | None, flags: int, type_key: str, is_segmented: bool,
-) -> ContactInput:  # fmt: skip
-    tokens = [Token(kind="mobile", value=push_token)] if push_token else []
-    if cookie:
-        tokens.append(Token(kind="cookie", value=cookie))
-    is_permanent = any(value is not None for value in (external_id, email_norm, phone))
-    return ContactInput(
-        external_id=external_id, email=email, email_norm=email_norm, phone=phone, contact_key=contact_key,
-        tokens=tuple(tokens), source_detail=type_key,
-        as_visitor=not (is_permanent and is_segmented and not flags & EventFlag.PAST),
-    )  # fmt: skip
+def _unknown_person(row: dict[str, Any], fields: dict[int, ContactField]) -> ContactInput:
+    item = as_contact(row, fields)
+    is_permanent = any(value is not None for value in (item.external_id, item.email_norm, item.phone))
+    item.source_detail = row["type_key"]
+    item.as_visitor = not (is_permanent and row["is_segmented"] and not row["flags"] & EventFlag.PAST)
+    return item
 
 
 def _write_places(cursor: Any, *, now: datetime) -> None:

@@ -5,7 +5,7 @@
 UPDATE events_inboxevent i SET flags = i.flags | %(flag)s
 FROM events_batch b JOIN contacts_contact c ON c.id = b.person_id
 WHERE i.id = b.id AND b.is_contact
-  AND num_nonnulls(i.contact_id, i.external_id, i.email_norm, i.phone, i.push_token, i.contact_key) > 1
+  AND num_nonnulls(i.contact_id, i.external_id, i.email_norm, i.phone, i.push_token, i.contact_key, b.own_kind) > 1
   AND (
     (i.external_id IS NOT NULL AND c.external_id IS DISTINCT FROM i.external_id AND EXISTS (
         SELECT 1 FROM contacts_key k JOIN contacts_contact o ON o.id = k.person_id AND o.state = 'active'

@@ -4,14 +4,15 @@
 -- an index probe a row whatever the statistics say, and none where the identifier is absent. A weaker identifier never
 -- wins over a stronger one; contacts win over visitors; an event with another external id than the address's holder
 -- passes that holder over. The id of a contact merged into another means that other.
-INSERT INTO events_batch (id, event_type_id, person_id, is_contact, is_deleted)
+INSERT INTO events_batch (id, event_type_id, person_id, is_contact, is_deleted, own_kind)
 SELECT i.id, i.event_type_id,
     CASE WHEN cx.is_deleted AND by_id.id IS NULL THEN 0
          ELSE coalesce(by_id.id, cx.id, by_email.id, by_phone.id, ct.id, by_key.id, cc.id,
                        kx.person_id, ve.id, vp.id, kt.person_id, kc.person_id) END,
     coalesce(by_id.id, cx.id, by_email.id, by_phone.id, ct.id, by_key.id, cc.id) IS NOT NULL
         AND NOT (coalesce(cx.is_deleted, false) AND by_id.id IS NULL),
-    coalesce(cx.is_deleted, false) AND by_id.id IS NULL
+    coalesce(cx.is_deleted, false) AND by_id.id IS NULL,
+    i.own_kind
 FROM (
     SELECT * FROM events_inboxevent
     WHERE lane = %(lane)s AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))

@@ -33,7 +33,7 @@ PAGES = {
     "contacts/contact/{contact}/activity/?period=all": ("record", 10),
     "contacts/contactlist/": ("list", 4),
     "contacts/subscriptioncategory/": ("list", 3),
-    "contacts/contactfield/": ("list", 6),
+    "contacts/contactfield/": ("list", 8),
     "events/event/?period=30d": ("list", 6),
     "events/event/?period=30d&type={type}": ("list", 7),
     "events/event/live/": ("list", 6),

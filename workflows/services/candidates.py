@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cdp.api.moments import zone_of
 from cdp.models import Account
-from contacts.services.upsert import ContactInput, Token
-from events.intake.identity import AccountRules, identity_columns
+from contacts.field_types import Rules
+from contacts.models import ContactField
+from contacts.services.upsert import ContactInput
+from events.intake.identity import AccountRules, as_contact, identity_columns, read_mapping
 from events.intake.reading import CheckedEvent
 from workflows.blocks.task import CHAIN
 from workflows.definition.structure import Unique
@@ -68,8 +69,8 @@ def first_context(one: Candidate) -> dict[str, Any]:
 def identity_rules() -> AccountRules:
     account = Account.objects.get(pk=1)
     return AccountRules(
-        zone_of(account.time_zone), account.default_region, account.event_mapping_param, account.event_mapping_field,
-        frozenset(str(value).lower() for value in account.blocked_identifiers),
+        Rules.of(account), account.event_mapping_param,
+        read_mapping(account.event_mapping_field), frozenset(str(value).lower() for value in account.blocked_identifiers),
     )  # fmt: skip
 
 
@@ -86,8 +87,8 @@ def contact_of(one: Candidate, rules: AccountRules) -> ContactInput | None:
     columns, _key = identity_columns(event, rules)
     if not any(name in columns for name in ("external_id", "email_norm", "phone", "push_token")):
         return None
-    tokens = (Token(kind="mobile", value=columns["push_token"]),) if "push_token" in columns else ()
-    return ContactInput(
-        external_id=columns.get("external_id"), email=columns.get("email"), email_norm=columns.get("email_norm"),
-        phone=columns.get("phone"), contact_key=columns.get("contact_key"), tokens=tokens, source_detail=one.event_type,
-    )  # fmt: skip
+    item = as_contact(
+        columns, {rules.mapping.pk: rules.mapping} if isinstance(rules.mapping, ContactField) else {}
+    )
+    item.source_detail = one.event_type
+    return item
