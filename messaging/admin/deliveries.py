@@ -19,6 +19,7 @@ from cdp.ui.formatting import mask_email, moment
 from cdp.ui.status import status_pill
 from contacts.models import Contact
 from messaging.models import Activity, Delivery, DeliveryState, Message, Reason
+from messaging.services.causes import CauseName, name_causes
 from messaging.timeline import stage_of
 
 SEE_PERSONAL = "contacts.view_personal_data"
@@ -121,6 +122,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
         for row in rows:
             row.message_name = names.get(row.message_id, "?")
             row.shown_address = _address(row, may_see=may_see)
+        causes = name_causes({(row.cause_kind, row.cause_id) for row in rows})
+        for row in rows:
+            row.cause_label = _cause(row, causes.get((row.cause_kind, row.cause_id)), user)
 
     @admin.display(description=gettext_lazy("Planned"))
     def planned(self, row: Any) -> SafeString:
@@ -146,8 +150,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return _reason(row)
 
     @admin.display(description=gettext_lazy("Cause"))
-    def cause(self, row: Any) -> str:
-        return f"{row.get_cause_kind_display()} {row.cause_id}"
+    def cause(self, row: Any) -> SafeString:
+        return row.cause_label  # type: ignore[no-any-return]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -163,7 +167,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def _render(self, request: HttpRequest, row: Delivery) -> HttpResponse:
         user: Any = request.user
         may_see = user.has_perm(SEE_PERSONAL)
+        cause = (row.cause_kind, row.cause_id)
         context = self.admin_site.each_context(request) | {
+            "cause": _cause(row, name_causes({cause}).get(cause), user),
             "title": f"#{row.pk}", "opts": self.opts, "row": row, "stage": stage_of(row), "may_see": may_see,
             "address": _address(row, may_see=may_see), "why": _reason(row),
             "message": Message.objects.filter(pk=row.message_id).first(),
@@ -172,6 +178,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, "messaging/delivery.html", context)
+
+
+def _cause(row: Delivery, cause: CauseName | None, user: Any) -> SafeString:
+    """The kind of cause and its name, which opens its page for whoever may."""
+    kind = row.get_cause_kind_display()
+    if cause is None:
+        return format_html('<span class="ui-meta">{}</span>', kind)
+    name: Any = cause.name
+    if user.has_perm(cause.permission):
+        name = format_html('<a class="ui-link" href="{}">{}</a>', cause.address, cause.name)
+    return format_html('<span class="ui-wrap">{}</span><br><span class="ui-meta">{}</span>', name, kind)
 
 
 def _address(row: Delivery, *, may_see: bool) -> str:

@@ -112,9 +112,8 @@ def _check_password(request: Received, password: str) -> None:
 
 
 def _check_signature(provider: str, request: Received, key: str) -> None:
-    headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
     content_type = request.headers.get("content-type", "application/json")
-    asked = RequestFactory().generic("POST", "/", request.body, content_type, **headers)
+    asked = RequestFactory().generic("POST", "/", request.body, content_type, headers=request.headers)
     _view(provider, request, key).run_validators(asked)
 
 

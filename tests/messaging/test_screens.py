@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from contacts.services.lists import add_to_list, ensure_lists
@@ -138,6 +140,35 @@ def test_deliveries_are_found_by_contact_and_address(admin_client, client):
     page = client.get(f"{base}&view=waiting").text
     assert "p0@example.com" not in page
     assert "@e•••.com" in page
+
+
+def test_deliveries_name_their_cause_and_lead_to_it(admin_client, client):
+    made = Campaign.objects.create(name="Autumn <news>", message=message(), created_at=NOW, updated_at=NOW)
+    plan(message(), people(2), cause_id=made.pk)
+    plan(message(), people(1, "test.example"), kind="test", cause_id=7)
+    base = "/admin/messaging/delivery/"
+    link = f'<a class="ui-link" href="/admin/messaging/campaign/{made.pk}/change/">Autumn &lt;news&gt;</a>'
+    assert admin_client.get(f"{base}?period=all").text.count(link) == 2
+    assert link in admin_client.get(f"{base}{Delivery.objects.order_by('pk').first().pk}/change/").text
+    colleague(client, "view_delivery")
+    plain = client.get(f"{base}?period=all").text
+    assert "Autumn &lt;news&gt;" in plain
+    assert link not in plain
+
+
+def test_naming_causes_costs_the_same_for_any_number(admin_client):
+    base, costs = "/admin/messaging/delivery/?period=all", []
+    for number in (1, 9):
+        for place in range(number):
+            made = Campaign.objects.create(
+                name=f"c{place}", message=message(), created_at=NOW, updated_at=NOW
+            )
+            plan(message(), people(1, f"{number}{place}.example"), cause_id=made.pk)
+        admin_client.get(base)
+        with CaptureQueriesContext(database) as done:
+            admin_client.get(base)
+        costs.append(len(done))
+    assert costs[0] == costs[1]
 
 
 def test_secrets_are_written_and_never_shown(admin_client):

@@ -8,14 +8,16 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Sum
+from django.urls import reverse
 
 from cdp.ui.keyset import KeysetPage, read_page
 from contacts.models import Contact
 from messaging.models import Delivery
+from messaging.services.causes import CauseName
 from workflows.blocks.base import registry
 from workflows.definition import reading
 from workflows.definition.structure import Definition
-from workflows.models import NodeTally, Run, RunStep, StartTally, WorkflowVersion
+from workflows.models import NodeTally, Run, RunStep, StartTally, Workflow, WorkflowVersion
 
 PAGE = 50
 MOST_STEPS = 500
@@ -42,6 +44,19 @@ class Question:
     node: str = ""
     version_id: int | None = None
     reason: str = ""
+
+
+def name_runs(ids: Collection[int]) -> dict[int, CauseName]:
+    """The workflow of each launch, and the page of the launch, for lists of deliveries; two queries."""
+    runs = dict(Run.objects.filter(pk__in=ids).values_list("pk", "workflow_id"))
+    names = dict(Workflow.objects.filter(pk__in=set(runs.values())).values_list("pk", "name"))
+    return {
+        pk: CauseName(
+            names[workflow_id], f"{reverse('admin:workflows_workflow_launches', args=[workflow_id])}?run={pk}",
+            "workflows.view_workflow",
+        )
+        for pk, workflow_id in runs.items() if workflow_id in names
+    }  # fmt: skip
 
 
 def _tab(rows: Any, tab: str) -> Any:
