@@ -58,7 +58,10 @@ class MessageForm(forms.Form):
     """One language of a message, and what the message is apart from its text."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
-    language = forms.CharField(label=gettext_lazy("Language"), max_length=35, validators=[LANGUAGE])
+    language = forms.CharField(
+        label=gettext_lazy("Language"), max_length=35, validators=[LANGUAGE],
+        help_text=gettext_lazy("Another tag, such as uk, saves this text as a further language."),
+    )  # fmt: skip
     default_language = forms.CharField(
         label=gettext_lazy("Default language"), max_length=35, validators=[LANGUAGE]
     )
@@ -69,7 +72,7 @@ class MessageForm(forms.Form):
         label=gettext_lazy("Source"),
         required=False,
         strip=False,
-        widget=forms.Textarea({"rows": 24, "spellcheck": "false"}),
+        widget=forms.Textarea({"rows": 24, "spellcheck": "false", "class": "ui-mono"}),
     )
     text = forms.CharField(
         label=gettext_lazy("Text part"), required=False, strip=False, widget=forms.Textarea({"rows": 4}),

@@ -85,6 +85,24 @@ def test_the_preview_is_the_sending_code_in_a_sandbox(admin_client):
     assert admin_client.get("/admin/messaging/message/preview/").status_code == 405
 
 
+def test_the_page_shows_what_is_saved_before_anything_is_tried(admin_client, client):
+    made = message("<p>Hello {{ contact.first_name | default: 'you' }}</p>")
+    address = f"/admin/messaging/message/{made.pk}/preview/"
+    page = admin_client.get(f"/admin/messaging/message/{made.pk}/change/").text
+    assert f'src="{address}?language=' in page
+    assert 'name="addresses"' in page
+    shown = admin_client.get(f"{address}?language=xx")
+    assert "Hello you" in shown.text
+    assert shown["Content-Security-Policy"].startswith("sandbox")
+    assert client.get(address).status_code in (302, 403)
+    colleague(client, "view_message")
+    assert "Hello you" in client.get(address).text
+    read_only = client.get(f"/admin/messaging/message/{made.pk}/change/").text
+    assert "You can view this message, not change it." in read_only
+    assert "<textarea" not in read_only
+    assert 'name="addresses"' not in read_only
+
+
 def test_personal_data_of_others_stays_hidden_in_previews(client):
     contact = person("ann@example.com", first_name="Ann")
     colleague(client, "view_message")
