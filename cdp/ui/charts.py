@@ -12,8 +12,9 @@ from typing import Any
 from cdp.ui.formatting import number
 
 MOST_SERIES = 6
-MOST_LABELS = 5
+MOST_LABELS = 6
 TICKS = 4
+NEAR_END = 900
 WIDTH, HEIGHT = 1_000, 240  # of the plot's own coordinates; it is stretched to its box
 
 
@@ -37,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A text below the plot: `left` in percent, `side` where it is aligned: start, middle or end."""
+    """A text below the plot: `left` in percent, `side` where it is aligned: middle or end."""
 
     text: Any
     left: int
@@ -114,9 +115,12 @@ class Chart:
     def _shown_labels(self, places: Sequence[int]) -> list[Label]:
         """At most `MOST_LABELS`, evenly spread, the first among them."""
         every = ceil(len(places) / MOST_LABELS) or 1
-        sides = {0: "start"} | ({len(places) - 1: "end"} if len(places) > 1 else {})
         return [
-            Label(self.labels[place], round(100 * places[place] / WIDTH), sides.get(place, "middle"))
+            Label(
+                self.labels[place],
+                round(100 * places[place] / WIDTH),
+                "end" if places[place] > NEAR_END else "middle",
+            )
             for place in range(0, len(places), every)
         ]
 

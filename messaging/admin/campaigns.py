@@ -20,7 +20,7 @@ from cdp.ui.formatting import moment, number
 from cdp.ui.status import status_pill
 from messaging.admin.forms import CampaignForm
 from messaging.audiences import names_of
-from messaging.models import Campaign, CampaignState, Delivery, Reason
+from messaging.models import Campaign, CampaignState, Delivery, Reason, Sender
 from messaging.reports.indicators import percent
 from messaging.services import campaigns as services
 from segments.rules import BrokenReference, DefinitionError
@@ -48,6 +48,7 @@ VIEWS = {
 class CampaignAdmin(ListAdmin):
     list_display = ("campaign", "state_pill", "size", "start")
     search_fields = ("name",)
+    search_help_text = gettext_lazy("name")
     orders = (Order("", "", ("-id",)),)
     views = (
         View("", gettext_lazy("All")),
@@ -144,7 +145,7 @@ class CampaignAdmin(ListAdmin):
             "may_open": user.has_perms(["messaging.view_messagereport", "contacts.view_contact"]),
         }  # fmt: skip
         if campaign.started_at is None:
-            context |= self._counted(campaign)
+            context |= self._counted(campaign) | {"sender": campaign.message.sender or _default_sender()}
         else:
             context |= figures(campaign)
         return self._render(request, "messaging/campaign.html", context)
@@ -185,7 +186,7 @@ class CampaignAdmin(ListAdmin):
     def _campaign(self, request: HttpRequest, pk: int) -> Campaign:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        campaign = Campaign.objects.select_related("message").filter(pk=pk).first()
+        campaign = Campaign.objects.select_related("message__sender").filter(pk=pk).first()
         if campaign is None:
             raise Http404
         return campaign
@@ -230,6 +231,10 @@ def figures(campaign: Campaign) -> dict[str, Any]:
         "tiles": tiles, "by_state": [(state, count, VIEWS.get(state, "")) for state, count in sorted(by_state.items())],
         "reasons": sorted(reasons, key=lambda pair: -pair[1]), "waiting": waiting, "done": campaign.audience_count - waiting,
     }  # fmt: skip
+
+
+def _default_sender() -> Any:
+    return Sender.objects.filter(is_default=True).first() or _("the default sender")
 
 
 def _label(reason: str) -> Any:

@@ -122,6 +122,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         for row in rows:
             row.message_name = names.get(row.message_id, "?")
             row.shown_address = _address(row, may_see=may_see)
+            row.shown_subject = row.subject if may_see else ""  # it may hold a name
         causes = name_causes({(row.cause_kind, row.cause_id) for row in rows})
         for row in rows:
             row.cause_label = _cause(row, causes.get((row.cause_kind, row.cause_id)), user)
@@ -139,7 +140,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Message"))
     def message(self, row: Any) -> SafeString:
-        return format_html('{}<br><span class="ui-meta">{}</span>', row.message_name, row.subject)
+        return format_html('{}<br><span class="ui-meta">{}</span>', row.message_name, row.shown_subject)
 
     @admin.display(description=gettext_lazy("State"))
     def stage(self, row: Any) -> SafeString:

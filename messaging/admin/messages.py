@@ -34,6 +34,7 @@ REVISIONS_SHOWN = 20
 class MessageAdmin(ListAdmin):
     list_display = ("message", "state_pill", "languages", "changed")
     search_fields = ("name",)
+    search_help_text = gettext_lazy("name")
     orders = (Order("", "", ("-updated_at", "-id")),)
     views = (
         View("", gettext_lazy("All"), lambda rows: rows.exclude(state=MessageState.ARCHIVED)),

@@ -43,8 +43,8 @@ def test_bars_are_in_proportion_and_open_their_rows():
 def test_many_places_are_named_seldom_and_all_in_the_table():
     chart = Chart("When?", [f"at {hour}" for hour in range(72)], [Series("Opened", [1] * 72)])
     shown = chart.plot.labels
-    assert len(shown) <= 5
-    assert (shown[0].side, shown[0].text) == ("start", "at 0")
+    assert len(shown) <= 6
+    assert (shown[0].side, shown[0].text) == ("middle", "at 0")
     assert len(chart.rows) == 72
 
 

@@ -140,13 +140,23 @@ def launches(request: HttpRequest, row: Workflow) -> Page:
               "stopped": _("Stopped"), "tests": _("Tests")}  # fmt: skip
     counts = history.count_tabs(row.pk)
     context: dict[str, Any] = {
-        "question": question, "page": page, "launches": dress(page.rows), "chosen": chosen, "kept": urlencode(kept),
+        "question": question, "page": page, "launches": dress(page.rows), "blocks": _blocks(row, question.node),
+        "chosen": chosen, "kept": urlencode(kept),
         "tabs": [(name, labels[name], counts[name], counts[name] > history.MOST_COUNTED) for name in history.TABS],
         "most": history.MOST_COUNTED, "versions": list(row.versions.order_by("-pk").values_list("pk", "number")[:MOST_VERSIONS]),
     }  # fmt: skip
     if chosen is not None:
         context |= _chosen(chosen, _number(query.get("step")))
     return Page("launches", "workflows/launches.html", context)
+
+
+def _blocks(row: Workflow, chosen: str) -> list[tuple[str, str]]:
+    """(id, caption) of the published version's blocks, of the draft's without one; and of the block asked for."""
+    found = (
+        history.read_definitions([row.version_id]).get(row.version_id) if row.version_id else _draft(row)[0]
+    )
+    names = history.captions_of(found) if found is not None else {}
+    return list((names | ({} if not chosen or chosen in names else {chosen: chosen})).items())
 
 
 def _tab_of(run: Run) -> str:
@@ -175,12 +185,20 @@ def _number(text: str | None) -> int | None:
 
 
 def dress(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Launches with their contacts and states, in one query."""
+    """Launches with their contacts, states and the blocks they stand on, in two queries."""
     now = timezone.now()
     contacts = Contact.objects.in_bulk([run.person_id for run in runs])
+    versions = history.read_definitions(
+        {run.version_id for run in runs if run.state in ("running", "paused")}
+    )
+    names = {pk: history.captions_of(found) for pk, found in versions.items()}
     return [
-        {"run": run, "contact": contacts.get(run.person_id), "state": pill_of(run, now=now)} for run in runs
-    ]
+        {
+            "run": run, "contact": contacts.get(run.person_id), "state": pill_of(run, now=now),
+            "block": names.get(run.version_id, {}).get(run.node, run.node),
+        }
+        for run in runs
+    ]  # fmt: skip
 
 
 def launch(request: HttpRequest, row: Workflow) -> Page:  # noqa: ARG001
