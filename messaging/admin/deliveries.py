@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cdp.ui.admin import Empty, Order, ReadOnlyAdmin, View
+from cdp.ui.admin import Empty, KeysetChangeList, Order, ReadOnlyAdmin, View
 from cdp.ui.formatting import mask_email, moment
 from cdp.ui.status import status_pill
 from contacts.models import Contact
@@ -78,6 +79,29 @@ def _state(*states: str) -> Any:
     return lambda rows: rows.filter(state__in=states)
 
 
+class DeliveryChangeList(KeysetChangeList):
+    """Without a chosen period only the last 24 hours are read; when nothing is in them, it says so."""
+
+    @property
+    def own_empty(self) -> Empty | None:
+        if self.query or "period" in self.params:
+            return None
+        asked = self.get_query_string({"period": "all"}, remove=["after", "before"])
+        return Empty(
+            _("Nothing in the last 24 hours"),
+            _("Older deliveries are a period away: choose one in the filters, or look at all of them."),
+            "outbox",
+            (
+                (_("Show all deliveries"), f"{reverse('admin:messaging_delivery_changelist')}{asked}", ""),
+                (
+                    _("Send a test from a message"),
+                    "admin:messaging_message_changelist",
+                    "messaging.send_test",
+                ),
+            ),
+        )
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("planned", "recipient", "message", "stage", "why", "cause")
@@ -99,7 +123,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
             "Every message to every contact is a row here, with how far it came or why it was not sent."
         ),
         "outbox",
+        (
+            (
+                gettext_lazy("Send a test from a message"),
+                "admin:messaging_message_changelist",
+                "messaging.send_test",
+            ),
+        ),
     )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return DeliveryChangeList
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By index only: an address, a contact's id, a delivery's id, or the addresses of contacts found by name."""

@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
@@ -259,8 +261,12 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
-    included = forms.MultipleChoiceField(label=gettext_lazy("Include"), required=False)
-    excluded = forms.MultipleChoiceField(label=gettext_lazy("Exclude"), required=False)
+    included = forms.MultipleChoiceField(
+        label=gettext_lazy("Include"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    excluded = forms.MultipleChoiceField(
+        label=gettext_lazy("Exclude"), required=False, widget=forms.CheckboxSelectMultiple
+    )
 
     class Meta:
         model = Campaign
@@ -272,9 +278,12 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         messages: Any = self.fields["message"]
         messages.queryset = Message.objects.filter(state=MessageState.READY).order_by("-updated_at")
         choices = [
-            (str(kind.label), [(f"{kind.key}:{pk}", name) for pk, name in kind.choices()])
+            (capfirst(kind.label), [(f"{kind.key}:{pk}", name) for pk, name in kind.choices()])
             for kind in audiences.values()
         ]
+        self.fields["starts_at"].help_text = _(
+            "Empty: as soon as it is started. The time is that of %(zone)s."
+        ) % {"zone": timezone.get_current_timezone_name()}
         for name, parts in (("included", self.instance.include), ("excluded", self.instance.exclude)):
             self.fields[name].choices = choices  # type: ignore[attr-defined]
             self.fields[name].initial = [f"{part['kind']}:{part['id']}" for part in parts or []]

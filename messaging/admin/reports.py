@@ -45,6 +45,7 @@ class MessageReportAdmin(ReadOnlyAdmin):
         gettext_lazy("No reports yet"),
         gettext_lazy("A campaign or message has one as soon as something was sent."),
         "monitoring",
+        ((gettext_lazy("Open campaigns"), "admin:messaging_campaign_changelist", "messaging.view_campaign"),),
     )
 
     def get_urls(self) -> list[Any]:

@@ -1,5 +1,6 @@
 """Screens of messages, campaigns, deliveries, connections and the mailbox: they open, ask for rights, and do by POST only."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -172,6 +173,29 @@ def test_deliveries_name_their_cause_and_lead_to_it(admin_client, client):
     plain = client.get(f"{base}?period=all").text
     assert "Autumn &lt;news&gt;" in plain
     assert link not in plain
+
+
+def test_an_empty_day_of_deliveries_says_so_and_leads_to_the_others(admin_client):
+    plan(message(), people(1))
+    Delivery.objects.update(planned_at=timezone.now() - timedelta(days=3))
+    for view in ("", "?view=failed"):
+        page = admin_client.get(f"/admin/messaging/delivery/{view}").text
+        assert "Nothing in the last 24 hours" in page
+        more = re.search(
+            r'href="(/admin/messaging/delivery/\?[^"]*period=all[^"]*)">Show all deliveries', page
+        )[1]
+        assert ("view=failed" in more) == bool(view)
+    assert "p0@example.com" in admin_client.get("/admin/messaging/delivery/?period=all").text
+    assert "No deliveries match" in admin_client.get("/admin/messaging/delivery/?period=1").text
+
+
+def test_each_empty_list_says_what_to_do_next(admin_client):
+    for name, words in (
+        ("message", "Create message"), ("campaign", "Create campaign"), ("bouncemailbox", "Add bounce mailbox"),
+        ("inboundnotice", "Open bounce mailboxes"), ("messagereport", "Open campaigns"), ("delivery", "Send a test"),
+    ):  # fmt: skip
+        page = admin_client.get(f"/admin/messaging/{name}/").text
+        assert re.search(rf'class="ui-button[^"]*" href="/[^"]+">{words}', page), name
 
 
 def test_naming_causes_costs_the_same_for_any_number(admin_client):

@@ -102,9 +102,10 @@ def _limits(read: Definition) -> dict[str, Any]:
     )
     names = dict(EventType.objects.filter(key__in=keys).values_list("key", "name"))
     wanted = {rule.segment.id for rule in rules if rule.segment is not None and rule.segment.ref == "segment"}
-    segments = dict(
-        Segment.objects.filter(pk__in=[pk for pk in wanted if isinstance(pk, int)]).values_list("pk", "name")
+    found = Segment.objects.filter(pk__in=[pk for pk in wanted if isinstance(pk, int)]).values_list(
+        "pk", "name"
     )
+    segments = {str(pk): name for pk, name in found}
 
     def named(key: str) -> str:
         return str(seeded(names.get(key) or key))
@@ -114,7 +115,9 @@ def _limits(read: Definition) -> dict[str, Any]:
         if rule.segment is None:
             stops.append(_("%(event)s happens") % {"event": ", ".join(map(named, rule.types))})
         else:
-            stops.append(_("in %(segment)s") % {"segment": segments.get(rule.segment.id, rule.segment.id)})
+            stops.append(
+                _("in %(segment)s") % {"segment": segments.get(str(rule.segment.id), str(rule.segment.id))}
+            )
     return {"starts": named(read.start.event.type) if read.start.event else _("by hand"), "stops": stops}
 
 
