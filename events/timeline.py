@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from cdp.ui.formatting import money
 from cdp.ui.seeded import seeded
 from contacts.timeline import Entry, Query
 from events.models import ORDER_TYPES, Event, EventFlag, EventType, TellsOfOrder
@@ -98,7 +99,9 @@ def _order(row: Event) -> tuple[str, str, str]:
         params.get("externalOrderId") or params.get("orderId") or params.get("OrderNumber") or row.key_value
     )
     cost = params.get("totalCost")
-    amount = f"{cost} {params.get('currency') or ''}".strip() if isinstance(cost, int | float | str) else ""
+    currency = params.get("currency")
+    is_amount = isinstance(cost, int | float | str) and not isinstance(cost, bool)
+    amount = money(cost, currency if isinstance(currency, str) else "") if is_amount else ""
     state = params.get("status")
     return str(number)[:100], amount[:60], state if isinstance(state, str) and state in ORDER_STATUSES else ""
 

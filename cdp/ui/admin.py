@@ -113,6 +113,7 @@ class KeysetChangeList(ChangeList):
         return view.narrow(found) if view is not None and view.narrow is not None else found
 
     def get_results(self, request: HttpRequest) -> None:
+        self.request = request
         self.is_narrowed = bool(self.query or self.has_active_filters or self.has_own_filters)
         is_whole = not self.is_narrowed and self.view in (None, *self.model_admin.views[:1])
         paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
@@ -158,6 +159,11 @@ class KeysetChangeList(ChangeList):
     def has_own_filters(self) -> bool:
         """Whether the list is narrowed by more than its search, its view and the theme's filters."""
         return False
+
+    @property
+    def own_empty(self) -> Empty | None:
+        """What the list says instead when it is empty for a reason of its own, such as a period that nobody chose."""
+        return None
 
     def _link(self, **cursor: str) -> str:
         gone = [name for name in ("after", "before") if name not in cursor]

@@ -42,6 +42,7 @@ def _in_state(*states: str) -> Any:
 class SegmentAdmin(ListAdmin):
     list_display = ("segment", "status", "contacts", "week", "updated")
     search_fields = ("name", "purpose")
+    search_help_text = gettext_lazy("name, purpose")
     list_select_related = ("build",)
     orders = (Order("", "", ("-id",)),)
     views = (
