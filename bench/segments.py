@@ -27,11 +27,11 @@ from events.services.processing import process_lane
 from segments.models import Build, Dirty, Segment
 from segments.services import packing
 from segments.services.builds import build_segment
-from segments.services.chunks import replace_members, stored_members
+from segments.services.chunks import changed_chunks, replace_members, stored_members
 from segments.services.definitions import create_segment
 from segments.services.evaluation import evaluate
 from segments.services.indexes import index_parameter
-from segments.services.journal import Difference, note_changes, resize
+from segments.services.journal import Difference, write_changes
 from segments.services.live import work_queue
 from segments.services.queue import mark_dirty
 
@@ -282,10 +282,9 @@ class SegmentBench:
 
             def write() -> None:
                 with transaction.atomic():
-                    replace_members(segment_id, before=before, after=after)
                     changed = Difference(segment_id, after - before, before - after, False, "data")
-                    note_changes([changed], now=self.now)
-                    resize([segment_id], now=self.now)
+                    chunks = changed_chunks(segment_id, before=before, after=after)
+                    write_changes([changed], chunks, now=self.now)
 
             seconds, _ = timed(write)
             if stored_members(segment_id) != after or self._journal(segment_id) != before ^ after:

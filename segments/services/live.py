@@ -18,10 +18,10 @@ from segments.catalogue import Catalogue
 from segments.models import Build, BuildState, ChangeReason, Lane, Segment, SegmentSource, SegmentState
 from segments.rules import BrokenReference, Definition, DefinitionError
 from segments.services import packing
-from segments.services.chunks import read_chunks, write_chunks
+from segments.services.chunks import ChangedChunks, read_chunks
 from segments.services.definitions import break_segment, request_build
 from segments.services.evaluation import Pass
-from segments.services.journal import Difference, forget, note_changes, resize
+from segments.services.journal import Difference, forget, write_changes
 from segments.services.queue import ERASED, EVERYTHING
 from segments.services.trees import Trees
 
@@ -150,7 +150,7 @@ def _write(
     evaluation.prefetch(wanted.values())
     stored = read_chunks(list(wanted), list(packing.chunks_in(persons)))
     differences: list[Difference] = []
-    chunks: dict[tuple[int, int], BitMap64] = {}
+    chunks: ChangedChunks = {}
     for segment_id, tree in wanted.items():
         target = targets[segment_id]
         before = packing.union(stored.get(segment_id, {}).values())
@@ -160,9 +160,7 @@ def _write(
             chunks[(segment_id, chunk)] = packing.chunk_of(after, chunk)
         differences += _by_cause(segment_id, changed, after, target)
     if differences:
-        write_chunks(chunks)
-        note_changes(differences, now=now)
-        resize(sorted({one.segment_id for one in differences}), now=now)
+        write_changes(differences, chunks, now=now)
 
 
 def _by_cause(segment_id: int, changed: BitMap64, after: BitMap64, target: Target) -> Iterator[Difference]:
