@@ -83,15 +83,17 @@ def writing(changed: ChangedChunks) -> tuple[list[str], dict[str, Any]]:
         parts = [packing.serialise(changed[key]) for key in kept]
         lengths = [len(part) for part in parts]
         values |= {
-            "segments": [segment for segment, _ in kept], "chunks": [chunk for _, chunk in kept],
-            "counts": [len(changed[key]) for key in kept], "bits": b"".join(parts), "lengths": lengths,
-            "starts": [start + 1 for start in accumulate(lengths[:-1], initial=0)],
+            "segments": packing.array_of(segment for segment, _ in kept),
+            "chunks": packing.array_of(chunk for _, chunk in kept),
+            "counts": packing.array_of(len(changed[key]) for key in kept),
+            "bits": b"".join(parts), "lengths": packing.array_of(lengths),
+            "starts": packing.array_of(accumulate(lengths[:-1], initial=1)),
         }  # fmt: skip
         statements.append(WRITE)
     if gone:
         values |= {
-            "empty_segments": [segment for segment, _ in gone],
-            "empty_chunks": [chunk for _, chunk in gone],
+            "empty_segments": packing.array_of(segment for segment, _ in gone),
+            "empty_chunks": packing.array_of(chunk for _, chunk in gone),
         }
         statements.append(REMOVE)
     return statements, values

@@ -21,7 +21,7 @@ HALF = 1 << 15  # `lows` are two-byte integers with a sign
 # All that a pass writes is one statement: its parts, then what it has to know.
 BEGINNING = "WITH pass AS MATERIALIZED (SELECT nextval('segments_pass_seq') AS id)"
 ENDING = """
-SELECT id, ARRAY(SELECT DISTINCT source FROM segments_segmentsource WHERE source = ANY(%(words)s)) FROM pass
+SELECT id, ARRAY(SELECT DISTINCT source FROM segments_segmentsource WHERE source = ANY(%(words)s::text[])) FROM pass
 """
 NOTE = """
 INSERT INTO segments_membershipchange (pass_id, segment_id, person_id, is_entering, is_muted, reason, at)
@@ -123,7 +123,7 @@ class _Rows:
             names = ("segments", "chunks", "entering", "muted", "reasons", "starts", "stops")
             statements.append(NOTE_PACKED)
             values |= _columns("many", names, self.packed)
-            values["lows"] = f"{{{','.join(self.lows)}}}"
+            values["lows"] = packing.array_of(self.lows)
         return statements, values
 
 
@@ -153,9 +153,10 @@ def write_changes(differences: Sequence[Difference], chunks: ChangedChunks, *, n
     noted, more = rows.parts()
     values |= more
     values |= {
-        "now": now, "day": now.astimezone(UTC).date(), "words": [f"segment.{number}" for number in segment_ids],
-        "changed": segment_ids, "came": [counts[key][0] for key in segment_ids],
-        "went": [counts[key][1] for key in segment_ids],
+        "now": now, "day": now.astimezone(UTC).date(), "changed": packing.array_of(segment_ids),
+        "words": packing.array_of(f"segment.{number}" for number in segment_ids),
+        "came": packing.array_of(counts[key][0] for key in segment_ids),
+        "went": packing.array_of(counts[key][1] for key in segment_ids),
     }  # fmt: skip
     parts = [f"part{place} AS ({text})" for place, text in enumerate([*written, *noted, COUNT_DAY, RESIZE])]
     with connection.cursor() as cursor:
@@ -169,9 +170,9 @@ def write_changes(differences: Sequence[Difference], chunks: ChangedChunks, *, n
     return int(pass_id)
 
 
-def _columns(kind: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+def _columns(kind: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, str]:
     columns = zip(*rows, strict=True)
-    return {f"{kind}_{name}": list(column) for name, column in zip(names, columns, strict=True)}
+    return {f"{kind}_{name}": packing.array_of(column) for name, column in zip(names, columns, strict=True)}
 
 
 def entered_at(segment_id: int, ids: Sequence[int]) -> dict[int, datetime]:
