@@ -42,7 +42,9 @@ def main() -> None:
     os.environ.setdefault("API_RATE_LIMITS", "0")
     os.environ.setdefault("CDP_SECRET_KEY", "only-for-benchmarks-" + "x" * 40)
     django.setup()
-    databases = setup_databases(verbosity=0, interactive=False, aliases=["default"], keepdb=options.keep)
+    databases = setup_databases(
+        verbosity=0, interactive=False, aliases=["default"], keepdb=options.keep, serialized_aliases=[]
+    )
     results = []
     try:
         for name in programs() if options.name == "all" else [options.name]:
