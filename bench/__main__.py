@@ -1,4 +1,4 @@
-"""`python -m bench NAME [--json] [--rounds N] [--size small|full]`; NAME `all` runs every program.
+"""`python -m bench NAME [--json] [--rounds N] [--size small|full] [--keep]`; NAME `all` runs every program.
 
 - `accept`: single events accepted over HTTP, against a no-op of the same server
 - `contacts`: contacts upserted in bulk
@@ -36,12 +36,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", choices=["small", "full"], default="small")
+    parser.add_argument("--keep", action="store_true", help="leave the database for the next run with --keep")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
     os.environ.setdefault("API_RATE_LIMITS", "0")
     os.environ.setdefault("CDP_SECRET_KEY", "only-for-benchmarks-" + "x" * 40)
     django.setup()
-    databases = setup_databases(verbosity=0, interactive=False, aliases=["default"])
+    databases = setup_databases(
+        verbosity=0, interactive=False, aliases=["default"], keepdb=options.keep, serialized_aliases=[]
+    )
     results = []
     try:
         for name in programs() if options.name == "all" else [options.name]:
@@ -53,7 +56,7 @@ def main() -> None:
     finally:
         for connection, name, destroy in databases:
             connection.close()
-            if destroy:
+            if destroy and not options.keep:
                 connection.creation.destroy_test_db(name, verbosity=0)
     if options.json:
         found = [result.as_dict() for result in results]

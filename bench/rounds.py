@@ -9,6 +9,10 @@ from typing import Any
 SPREAD = 0.15
 
 
+class NoisyError(RuntimeError):
+    """The machine was too noisy for a figure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One figure. `product` and `limit` are medians in `unit`; ratios are product to limit of the same round."""
@@ -41,7 +45,7 @@ def measure(
     Both callables reset their tables, do the work once, verify it and return a rate in `unit`.
 
     Raises:
-        RuntimeError: the machine was too noisy for three times as many rounds.
+        NoisyError: too few of three times as many rounds were quiet.
     """
     kept: list[tuple[float, float]] = []
     for _ in range(3 * rounds):
@@ -55,7 +59,7 @@ def measure(
         if len(kept) == rounds:
             break
     if len(kept) < rounds:
-        raise RuntimeError(f"{name}: only {len(kept)} of {rounds} rounds were quiet")
+        raise NoisyError(f"{name}: only {len(kept)} of {rounds} rounds were quiet")
     ratios = [rate / bound for rate, bound in kept]
     return Result(
         name=name, product=statistics.median(rate for rate, _ in kept), limit=statistics.median(b for _, b in kept),

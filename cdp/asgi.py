@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 
+from cdp.memory import settle
 from cdp.traffic import counted
 from cdp.wsgi import application as django
 
@@ -43,10 +44,10 @@ async def application(
 ) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
+    elif scope["type"] == "http" and ROLE != "web" and is_intake(scope["path"]):
+        await intake(scope, receive, send)
     elif scope["type"] == "http" and is_tracking(scope["path"]):
         await tracking(scope, receive, counted("tracking", send))
-    elif scope["type"] == "http" and ROLE != "web" and is_intake(scope["path"]):
-        await intake(scope, receive, counted("intake", send))
     elif scope["type"] == "http" and (
         ROLE != "intake" or scope["path"] in ("/healthz", "/readyz", "/metrics")
     ):
@@ -79,6 +80,8 @@ def spelling(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitabl
 async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.startup":
+            settle()
         if message["type"] == "lifespan.shutdown":
             await _finish_requests()
             await intake.close()

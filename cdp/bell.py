@@ -1,8 +1,8 @@
 """Rings: a word over the broker that an engine has work. Losing one delays by a second and loses nothing.
 
 Rings travel by a fanout exchange, so every worker process hears them; they live 10 s in the broker and carry nothing but the
-engine's name. The first goes at once; those that follow go together every `CALM_SECONDS`, since each costs a round trip to
-the broker and a share of the process. While the broker is away, ringing costs nothing: it is tried again after
+engine's name. An engine's first goes at once; those that follow within `CALM_SECONDS` go as one, since each costs a round
+trip to the broker and a share of the process. While the broker is away, ringing costs nothing: it is tried again after
 `BROKER_PAUSE` seconds, and workers poll the database meanwhile.
 """
 
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 EXCHANGE = Exchange("cdp.rings", type="fanout", durable=False, delivery_mode="transient")
 RING_SECONDS = 10
 BROKER_PAUSE = 5.0
-CALM_SECONDS = 0.01
+CALM_SECONDS = 0.025
 CONNECT_SECONDS = 2
 
 
@@ -43,6 +43,9 @@ class _Ringer:
     def __init__(self) -> None:
         self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._pending: set[str] = set()
+        # Of the publishing thread, by the monotonic clock: when an engine may be rung, and when it last was.
+        self._due: dict[str, float] = {}
+        self._taken: dict[str, float] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -77,16 +80,24 @@ class _Ringer:
             except (OSError, OperationalError, *connection.connection_errors) as error:
                 log.warning("broker_away", error=type(error).__name__)
                 quiet_until = time.monotonic() + BROKER_PAUSE
-            time.sleep(CALM_SECONDS)
 
     def _take(self) -> list[str]:
-        """Wait for a ring; all that are wanted by then."""
-        engines = [self._wanted.get()]
-        while not self._wanted.empty():
-            engines.append(self._wanted.get())
-        with self._lock:
-            self._pending.difference_update(engines)
-        return engines
+        """Wait for rings that are due; each engine is due again `CALM_SECONDS` after it was taken."""
+        while True:
+            now = time.monotonic()
+            engines = [engine for engine, due in self._due.items() if due <= now]
+            if engines:
+                with self._lock:
+                    self._pending.difference_update(engines)
+                for engine in engines:
+                    del self._due[engine]
+                    self._taken[engine] = now
+                return engines
+            try:
+                engine = self._wanted.get(timeout=min(self._due.values()) - now if self._due else None)
+            except queue.Empty:
+                continue
+            self._due[engine] = self._taken.get(engine, float("-inf")) + CALM_SECONDS
 
 
 _ringer = _Ringer()

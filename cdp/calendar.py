@@ -14,6 +14,7 @@ CALENDAR = {
     "forget merges": ("contacts.forget_merges", crontab(hour="2", minute="50")),
     "keep partitions of launch steps": ("workflows.keep_steps", crontab(hour="2", minute="15")),
     "forget old launches": ("workflows.forget_old", crontab(minute="35")),
+    "forget old changes of membership": ("segments.forget_changes", crontab(minute="50")),
     "end blocks of addresses": ("contacts.end_blocks", crontab(hour="0", minute="25")),
     "assume silent messages delivered": ("messaging.assume_delivered", crontab(minute="35")),
     "forget notices of bounces": ("messaging.forget_notices", crontab(minute="40")),

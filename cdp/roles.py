@@ -22,7 +22,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "cdp.view_account", "cdp.view_enginestate",
     ),
     "Viewer": ("contacts.view_contact", "contacts.view_contactlist", "events.view_event", "events.view_eventtype",
-               "segments.view_segment", "workflows.view_workflow"),
+               "segments.view_segment", "workflows.view_workflow", "messaging.view_message", "messaging.view_campaign",
+               "messaging.view_messagereport", "messaging.view_delivery"),
     "Integrator": ("partners.*", "events.view_*", "contacts.view_importsession", "contacts.view_contactfield",
                    "cdp.view_enginestate"),
 }  # fmt: skip

@@ -212,6 +212,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["cdp.api.schema.strip_slashes"],
 }
 EVENT_LANES = env.integer("CDP_EVENT_LANES", 1, least=1, most=64)
+MEMBERSHIP_DAYS = env.integer("CDP_MEMBERSHIP_DAYS", 730, least=1, most=36_500)
 
 # Sending (docs/settings.md)
 EMAIL_URL = env.text("EMAIL_URL")  # read by messaging.services.connections; empty: the mailbox on disk

@@ -84,7 +84,7 @@ class EventView(ApiView):
             if verdict.refusal is not None:
                 raise verdict.refusal
         reply = empty_reply()
-        for name, value in single_headers(verdict).items():
+        for name, value in single_headers(verdict):
             reply[name] = value
         return reply
 

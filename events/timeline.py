@@ -7,12 +7,12 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from cdp.ui.formatting import money
 from cdp.ui.seeded import seeded
 from contacts.timeline import Entry, Query
-from events.models import Event, EventFlag, EventType
+from events.models import ORDER_TYPES, Event, EventFlag, EventType, TellsOfOrder
 
-# Event types that tell of an order: orderCreated, orderDELIVERED …, and the site's purchase.
-ORDER_KEY = re.compile("^(order[A-Z].*|PurchasedItems)$")
+ORDER_KEY = re.compile(ORDER_TYPES)
 MOST_TYPES = 5_000
 ORDER_STATUSES = {
     "INITIALIZED": pgettext_lazy("purchase", "Placed"), "IN_PROGRESS": pgettext_lazy("purchase", "Being handled"),
@@ -76,7 +76,7 @@ class EventSource:
 
 
 class OrderSource(EventSource):
-    """Until orders are kept by themselves: the events that tell of them."""
+    """Until orders are kept by themselves: the events that tell of them, by an index of these alone."""
 
     name = "orders"
     label = pgettext_lazy("purchase", "Orders")
@@ -89,10 +89,7 @@ class OrderSource(EventSource):
         rows = super()._query(query)
         if query.status:
             rows = rows.filter(params__status=query.status)
-        if "order_types" not in query.kept:
-            found = EventType.objects.filter(key__regex=ORDER_KEY.pattern).values_list("pk", flat=True)
-            query.kept["order_types"] = list(found[:MOST_TYPES])
-        return rows.filter(event_type_id__in=query.kept["order_types"])
+        return rows.filter(TellsOfOrder())
 
 
 def _order(row: Event) -> tuple[str, str, str]:
@@ -102,7 +99,9 @@ def _order(row: Event) -> tuple[str, str, str]:
         params.get("externalOrderId") or params.get("orderId") or params.get("OrderNumber") or row.key_value
     )
     cost = params.get("totalCost")
-    amount = f"{cost} {params.get('currency') or ''}".strip() if isinstance(cost, int | float | str) else ""
+    currency = params.get("currency")
+    is_amount = isinstance(cost, int | float | str) and not isinstance(cost, bool)
+    amount = money(cost, currency if isinstance(currency, str) else "") if is_amount else ""
     state = params.get("status")
     return str(number)[:100], amount[:60], state if isinstance(state, str) and state in ORDER_STATUSES else ""
 

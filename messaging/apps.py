@@ -16,8 +16,8 @@ class MessagingConfig(AppConfig):
         from messaging.channels.email.smtp import SmtpAdapter
         from messaging.leaves import MessageLeaf, on_message_activity
         from messaging.models import CauseKind
-        from messaging.services.campaigns import read_gates
-        from messaging.services.causes import register_gate
+        from messaging.services.campaigns import name_campaigns, read_gates
+        from messaging.services.causes import register_gate, register_names
         from messaging.timeline import MessageSource
         from messaging.tracking import engines as tracking_engines
         from messaging.tracking import screens as tracking_screens
@@ -32,6 +32,7 @@ class MessagingConfig(AppConfig):
         engines.register_all()
         audiences.register_all()
         register_gate(CauseKind.CAMPAIGN, read_gates)
+        register_names(CauseKind.CAMPAIGN, name_campaigns)
         tracking_engines.register_all()
         tracking_screens.register_all()
         event_types.register_all()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from contacts.timeline import Entry, Query
 from messaging.models import Activity, ActivityKind, Channel, Delivery, DeliveryState, Message, Reason
+from messaging.services.causes import CauseName, name_causes
 
 MOST_CLICKS = 200
 REASONS = dict(Reason.choices)
@@ -62,7 +63,13 @@ class MessageSource:
             Message.objects.filter(pk__in={row.message_id for row in found}).values_list("pk", "name")
         )
         followed = self._followed([row.pk for row in found])
-        return [self._entry(row, names.get(row.message_id, "?"), followed.get(row.pk, [])) for row in found]
+        causes = name_causes({(row.cause_kind, row.cause_id) for row in found})
+        return [
+            self._entry(
+                row, names.get(row.message_id, "?"), followed.get(row.pk, []), causes.get((row.cause_kind, row.cause_id))
+            )
+            for row in found
+        ]  # fmt: skip
 
     def _followed(self, delivery_ids: list[int]) -> dict[int, list[str]]:
         """Links that a human followed, in order; one query."""
@@ -102,10 +109,11 @@ class MessageSource:
             rows = rows.filter(message_id__in=list(found[:1_000]))
         return rows
 
-    def _entry(self, row: Delivery, name: str, followed: list[str]) -> Entry:
+    def _entry(self, row: Delivery, name: str, followed: list[str], cause: CauseName | None) -> Entry:
+        kind = str(row.get_cause_kind_display())
         facts = [
             (_("channel"), row.get_channel_display()),
-            (_("subject"), row.subject), (_("cause"), row.get_cause_kind_display()), (_("address"), row.endpoint),
+            (_("subject"), row.subject), (_("cause"), f"{kind}: {cause.name}" if cause else kind), (_("address"), row.endpoint),
             (_("planned"), row.planned_at), (_("handed over"), row.handed_at), (_("delivered"), row.delivered_at),
             (_("opened"), row.opened_at), (_("clicked"), row.clicked_at), (_("unsubscribed"), row.unsubscribed_at),
             (_("links followed"), followed), (_("failed"), row.failed_at),

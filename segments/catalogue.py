@@ -1,10 +1,13 @@
 """What definitions may name: fields, lists, categories, event types, segments; read once a pass."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import Any
+
+from django.db import connection
 
 from cdp.api.moments import zone_of
 from cdp.models import Account
@@ -12,6 +15,11 @@ from contacts.models import ContactField, ContactList, SubscriptionCategory
 from events.models import EventType
 from segments.models import Segment
 from segments.rules.errors import BrokenReference
+
+INDEXES = r"""
+SELECT c.relname FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+WHERE i.indrelid = 'events_event'::regclass AND i.indisvalid AND c.relname LIKE 'segments\_param\_%'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,13 @@ class Catalogue:
         return {key: TypeInfo(pk, name or key, used, since) for key, pk, name, used, since in rows}
 
     @cached_property
+    def parameter_indexes(self) -> frozenset[str]:
+        """Names of the indexes on parameters of events (`segments.services.indexes`)."""
+        with connection.cursor() as cursor:
+            cursor.execute(INDEXES)
+            return frozenset(name for (name,) in cursor.fetchall())
+
+    @cached_property
     def segments(self) -> dict[int, SegmentInfo]:
         rows = Segment.objects.values_list(
             "pk", "name", "state", "definition", "fingerprint", "built_fingerprint"
@@ -73,6 +88,10 @@ class Catalogue:
             pk: SegmentInfo(pk, name, state, body, made == built)
             for pk, name, state, body, made, built in rows
         }
+
+    def is_indexed(self, type_id: int, param: str) -> bool:
+        """Whether equality with a parameter of an event type can be asked of an index."""
+        return parameter_index(type_id, param) in self.parameter_indexes
 
     def field_of(self, key: str) -> ContactField:
         """Raises: BrokenReference: no additional field has the key."""
@@ -112,3 +131,8 @@ class Catalogue:
         if found.state == "broken":
             raise BrokenReference("broken_segment", f"the segment {found.name} is broken")
         return found
+
+
+def parameter_index(type_id: int, param: str) -> str:
+    """The name of the index on a parameter of an event type."""
+    return f"segments_param_{hashlib.sha256(f'{type_id} {param}'.encode()).hexdigest()[:12]}"

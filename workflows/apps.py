@@ -11,8 +11,11 @@ class WorkflowsConfig(AppConfig):
         from cdp import hooks
         from contacts import field_uses, persons, timeline
         from messaging.message_filter import known_workflows
+        from messaging.models import CauseKind
+        from messaging.services.causes import register_names
         from workflows import engines, handlers, screens
         from workflows.services.editing import existing_workflows, workflows_using_fields
+        from workflows.services.history import name_runs
         from workflows.timeline import LaunchSource
 
         # Launches before steps: erasing waits for a batch under way, and then finds the steps that it wrote.
@@ -34,6 +37,7 @@ class WorkflowsConfig(AppConfig):
         hooks.message_activity.connect(handlers.keep_activity)
         timeline.register(LaunchSource())
         known_workflows.append(existing_workflows)
+        register_names(CauseKind.WORKFLOW, name_runs)
         field_uses.register("workflows", workflows_using_fields)
         screens.register_all()
         engines.register_all()

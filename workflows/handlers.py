@@ -23,11 +23,10 @@ ORDER BY u.place
 ENTERED = """
 INSERT INTO workflows_signal (kind, person_id, ref, flags, at)
 SELECT %(kind)s, m.person_id, m.segment_id, 0, %(now)s FROM segments_journal m
-WHERE m.pass_id = %(pass)s AND m.is_entering AND NOT m.is_muted
-  AND m.segment_id = ANY(ARRAY(
-      SELECT ref FROM workflows_workflowlistens WHERE kind = %(kind)s AND ref = ANY(%(segments)s)))
+WHERE m.pass_id = %(pass)s AND m.is_entering AND NOT m.is_muted AND m.segment_id = ANY(%(segments)s)
 ORDER BY m.segment_id, m.person_id
 """
+LISTENED = "SELECT DISTINCT ref FROM workflows_workflowlistens WHERE kind = %s AND ref = ANY(%s)"
 JOINED = """
 INSERT INTO workflows_signal (kind, person_id, ref, flags, at)
 SELECT %(kind)s, u.person_id, u.list_id, 0, %(now)s
@@ -73,15 +72,13 @@ def keep_events(batch: EventsProcessed) -> None:
 
 
 def keep_membership(batch: MembershipChanged) -> None:
-    _append(
-        ENTERED,
-        **{
-            "kind": int(SignalKind.ENTERED),
-            "pass": batch.pass_id,
-            "segments": list(batch.segment_ids),
-            "now": batch.now,
-        },
-    )
+    """Who entered segments that a workflow listens to; the journal is read for none other."""
+    kind = int(SignalKind.ENTERED)
+    with connection.cursor() as cursor:
+        cursor.execute(LISTENED, [kind, list(batch.segment_ids)])
+        segments = [ref for (ref,) in cursor.fetchall()]
+    if segments:
+        _append(ENTERED, **{"kind": kind, "pass": batch.pass_id, "segments": segments, "now": batch.now})
 
 
 def keep_contacts(batch: ContactsChanged) -> None:

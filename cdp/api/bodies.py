@@ -3,6 +3,7 @@
 import codecs
 import re
 import zlib
+from functools import lru_cache
 
 from cdp.api.errors import Refused
 
@@ -30,7 +31,7 @@ def plain_body(body: bytes, *, content_type: str, content_encoding: str, most: i
         body = _unpack(body, packing, most)
     if len(body) > most:
         raise too_large(most)
-    if body.strip() and media not in JSON_TYPES:
+    if media not in JSON_TYPES and body.strip():
         raise Refused(415, "media_type", f"Content type '{media}' not supported")
     if charset not in UTF8:
         body = _decode(body, charset)
@@ -41,6 +42,7 @@ def too_large(most: int) -> Refused:
     return Refused(413, "too_large", f"The request is larger than {most} bytes")
 
 
+@lru_cache(maxsize=100)
 def read_content_type(header: str) -> tuple[str, str]:
     """Media type and charset of a Content-Type header."""
     media, _, rest = header.partition(";")

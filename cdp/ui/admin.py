@@ -16,6 +16,10 @@ from cdp.ui.keyset import Sieve, read_page
 
 COUNT_LIMIT = 10_000
 NARROWED_LIMIT = 1_000  # what is searched, filtered or a saved view costs more a row
+MANY = (
+    4 * NARROWED_LIMIT
+)  # more than these, as a sample tells, are not counted: “at least” what the sample holds
+COUNT_STEP = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class KeysetChangeList(ChangeList):
     OWN_PARAMS: tuple[str, ...] = ("after", "before", "view", "sort")
     sieve: Sieve | None = None  # what the rows must pass beyond the queryset
     sieved_count: int | None = None  # how many do, where that is known
+    looked = 0  # rows passed before the search was given up; 0 when it came to its end
 
     def get_filters_params(self, params: Any = None) -> Any:
         found = super().get_filters_params(params)
@@ -108,19 +113,23 @@ class KeysetChangeList(ChangeList):
         return view.narrow(found) if view is not None and view.narrow is not None else found
 
     def get_results(self, request: HttpRequest) -> None:
+        self.request = request
         self.is_narrowed = bool(self.query or self.has_active_filters or self.has_own_filters)
         is_whole = not self.is_narrowed and self.view in (None, *self.model_admin.views[:1])
         paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
         paginator.most = COUNT_LIMIT if is_whole else NARROWED_LIMIT
-        page = read_page(
-            self.queryset, order=self.order.fields, size=self.list_per_page,
-            after=self.params.get("after", ""), before=self.params.get("before", ""), sieve=self.sieve,
-        )  # fmt: skip
+        page = self.read_rows(after=self.params.get("after", ""), before=self.params.get("before", ""))
+        self.looked = page.looked
         self.result_list = page.rows
         self.model_admin.prepare_rows(request, page.rows)
         is_all = not (page.older or page.newer)
-        if is_all or self.sieve is None:
-            self.result_count = len(page.rows) if is_all else paginator.count
+        if page.looked:
+            self.result_count, self.is_count_capped = len(page.rows), True
+        elif is_all or page.count is not None or self.sieve is None:
+            known = len(page.rows) if is_all else page.count
+            if known is None and page.fits >= COUNT_STEP and self._is_many(page.share):
+                paginator.most = known = page.fits // COUNT_STEP * COUNT_STEP
+            self.result_count = paginator.count if known is None else min(known, paginator.most)
             self.is_count_capped = self.result_count >= paginator.most
         else:
             self.result_count = len(page.rows) if self.sieved_count is None else self.sieved_count
@@ -135,10 +144,26 @@ class KeysetChangeList(ChangeList):
         self.newer_link = self._link(before=page.newer) if page.newer else ""
         self.older_link = self._link(after=page.older) if page.older else ""
 
+    def _is_many(self, share: float) -> bool:
+        """Whether so many must fit that counting as far as is told otherwise would cost more than the page."""
+        return share * estimate_of(self.model) > MANY
+
+    def read_rows(self, *, after: str, before: str) -> Any:
+        """The page after or before a cursor: a `KeysetPage`, or one that tells more."""
+        return read_page(
+            self.queryset, order=self.order.fields, size=self.list_per_page, after=after, before=before,
+            sieve=self.sieve,
+        )  # fmt: skip
+
     @property
     def has_own_filters(self) -> bool:
         """Whether the list is narrowed by more than its search, its view and the theme's filters."""
         return False
+
+    @property
+    def own_empty(self) -> Empty | None:
+        """What the list says instead when it is empty for a reason of its own, such as a period that nobody chose."""
+        return None
 
     def _link(self, **cursor: str) -> str:
         gone = [name for name in ("after", "before") if name not in cursor]

@@ -3,19 +3,24 @@
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_currency, format_decimal
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext, pgettext, to_locale
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 DASH = "—"
 FULL_UP_TO = 99_999
 MASK = "•••"
 LONGEST_TEXT = 2_000
 MOST_PARTS = 200
+CURRENCY = re.compile("[A-Z]{3}")
+LARGEST_AMOUNT = Decimal(10) ** 30  # beyond it nobody means money
 VARIABLE = re.compile(r"{{-?\s*([\w.]+).*?}}")
 
 
@@ -61,6 +66,30 @@ def number(value: int | float | None) -> str:
         if abs(value) >= size:
             return f"{formats.number_format(round(value / size, 1), use_l10n=True)} {unit}"
     return str(value)
+
+
+def money(value: Any, currency: str = "") -> str:
+    """An amount as the reader's language writes it, with the decimals of its currency: `$63.00`, `¥63`, `63,00 ₴`.
+
+    What is no amount stays as it is; a currency that is no code of three letters is written behind the number.
+    """
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    if not amount.is_finite() or abs(amount) >= LARGEST_AMOUNT:
+        return str(value)
+    code = currency.strip().upper()
+    if not CURRENCY.fullmatch(code):
+        return f"{format_decimal(amount, locale=_locale())} {currency}".strip()
+    return str(format_currency(amount, code, locale=_locale()))
+
+
+def _locale() -> Locale:
+    try:
+        return Locale.parse(to_locale(get_language() or "en"))
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse("en")
 
 
 def mask_email(text: str) -> str:

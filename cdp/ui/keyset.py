@@ -25,11 +25,19 @@ Sieve = Callable[[Sequence[int]], Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class KeysetPage:
-    """Rows of a page in display order; cursors are empty where there is nothing further."""
+    """Rows of a page in display order; cursors are empty where there is nothing further.
+
+    Known of some (`bounded`): `count`, how many rows fit in all; `looked`, after how many rows passed the search was given
+    up, 0 when the page is as full as it can be; `share` of the rows passed that fitted, and how many these were.
+    """
 
     rows: list[Any]
     newer: str
     older: str
+    count: int | None = None
+    looked: int = 0
+    share: float = 0.0
+    fits: int = 0
 
 
 def read_page(
@@ -54,7 +62,7 @@ def read_page(
     cursor = read_cursor(queryset.model, names, after or before)
     down = is_descending != backwards
     rows = queryset.order_by(*(f"-{name}" if down else name for name in names))
-    start = rows if cursor is None else _beyond(rows, names, cursor, down=down)
+    start = rows if cursor is None else beyond(rows, names, cursor, down=down)
     found = (
         list(start[: size + 1]) if sieve is None else _sieved(rows, start, names, size + 1, sieve, down=down)
     )
@@ -83,13 +91,13 @@ def _sieved(
         kept += sieve([one[-1] for one in read])
         if len(read) < batch:
             break
-        part = _beyond(rows, names, read[-1][:-1], down=down)
+        part = beyond(rows, names, read[-1][:-1], down=down)
         batch = min(batch * 4, MOST_SIEVED)
     whole = {row.pk: row for row in rows.model._default_manager.filter(pk__in=kept[:wanted])}
     return [whole[pk] for pk in kept[:wanted] if pk in whole]
 
 
-def _beyond(rows: Any, names: Sequence[str], cursor: Sequence[Any], *, down: bool) -> Any:
+def beyond(rows: Any, names: Sequence[str], cursor: Sequence[Any], *, down: bool) -> Any:
     """Rows past the cursor; written so that an index on the columns is read from there on."""
     way = "lt" if down else "gt"
     if len(names) == 1:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import TextField, Value
+from django.db.models import Q, TextField, Value
 from django.db.models.functions import Cast
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -32,12 +32,12 @@ def read_extras(rows: Sequence[Contact], *, may_see: bool) -> dict[int, RowExtra
     """Extras by contact id. Without `may_see` names and addresses are masked."""
     ids = [row.pk for row in rows]
     found = {row.pk: _texts(row, may_see) for row in rows}
-    held = {value for row in rows for value in (row.email_norm, row.phone) if value}
+    emails = {row.email_norm for row in rows if row.email_norm}
+    phones = {row.phone for row in rows if row.phone}
+    held = Q(kind="email", value__in=emails) | Q(kind="phone", value__in=phones)
     statuses = {
         (kind, value): status
-        for kind, value, status in Address.objects.filter(
-            kind__in=["email", "phone"], value__in=held
-        ).values_list("kind", "value", "status")
+        for kind, value, status in Address.objects.filter(held).values_list("kind", "value", "status")
     }
     for row in rows:
         found[row.pk].email_status = statuses.get(("email", row.email_norm or ""), "")

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.ui.admin import Empty, KeysetChangeList, ListAdmin, Order, View
+from cdp.ui.bounded import Ask, read_bounded
 from cdp.ui.formatting import number
 from contacts.admin import bulk, columns, list_columns
 from contacts.admin.list_panels import PANELS, clean_params, read_panel
@@ -32,19 +33,40 @@ LIST = "admin:contacts_contact_changelist"
 class ContactChangeList(KeysetChangeList):
     """The list with the filters of its address."""
 
-    OWN_PARAMS = (*KeysetChangeList.OWN_PARAMS, *KINDS, "saved")
+    OWN_PARAMS = (*KeysetChangeList.OWN_PARAMS, *KINDS, "saved", "whole")
     filter: Filter
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         self.request = request
         self.filter = read_filter({**self.params, "q": self.query})
-        rows = self.filter.narrow(super().get_queryset(request, exclude_parameters))
+        self.unfiltered = super().get_queryset(request, exclude_parameters)
+        rows = self.filter.narrow(self.unfiltered)
         if self.filter.sieves and not self.filter.errors:
             self.sieve = self.filter.sieve
             sizes = [condition.size for condition in self.filter.conditions]
             is_alone = len(sizes) == 1 and not self.query and self.params.get("view", "all") == "all"
             self.sieved_count = sizes[0] if is_alone else None
         return rows
+
+    def read_rows(self, *, after: str, before: str) -> Any:
+        found = self.filter
+        if found.is_plain:
+            return super().read_rows(after=after, before=before)
+        order = self.order.fields
+        ask = Ask(
+            found.base(self.unfiltered, ordered_by=order[0].removeprefix("-")), self.queryset, order, self.list_per_page,
+            self.sieve, is_whole=bool(self.params.get("whole")), finds_cheaply=found.is_of_traits, are_few=found.are_few,
+        )  # fmt: skip
+        return read_bounded(ask, after=after, before=before)
+
+    @property
+    def looked_text(self) -> str:
+        return number(self.looked)
+
+    @property
+    def whole_link(self) -> str:
+        """The same list, read to its end."""
+        return str(self.get_query_string({"whole": "1"}, remove=["after", "before"]))
 
     @property
     def has_own_filters(self) -> bool:
@@ -72,7 +94,7 @@ class ContactChangeList(KeysetChangeList):
         return [{"text": text, "link": self._without(name)} for name, text in self.filter.errors.items()]
 
     def _without(self, name: str) -> str:
-        found = self.get_query_string({}, remove=[name, "after", "before", "saved"])
+        found = self.get_query_string({}, remove=[name, "after", "before", "saved", "whole"])
         return str(found) if found != "?" else "?view=all"
 
     @property

@@ -18,7 +18,11 @@ class FilterError(ValueError):
 
 @dataclass(slots=True)
 class Condition:
-    """One parameter, read. `narrow` takes rows to those that fit; `fits`, for what no statement can ask, sieves ids."""
+    """One parameter, read. `narrow` takes rows to those that fit; `fits`, for what no statement can ask, sieves ids.
+
+    What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `bounds`, the
+    column of which it is a range; `is_few`, it names those who fit.
+    """
 
     name: str
     value: str
@@ -26,6 +30,9 @@ class Condition:
     narrow: Callable[[Any], Any] | None = None
     fits: Callable[[int], bool] | None = None
     size: int | None = None  # how many contacts fit it, where that is known
+    is_trait: bool = False
+    bounds: str = ""
+    is_few: bool = False
 
 
 Reader = Callable[[str], Condition]
@@ -68,6 +75,11 @@ def trait(*traits: str) -> Callable[[Any], Any]:
         return rows.alias(traits=Contact.TRAITS).filter(traits__overlap=list(traits))
 
     return narrow
+
+
+def by_trait(text: Any, *traits: str) -> Condition:
+    """A condition that one of the traits meets."""
+    return Condition("", "", str(text), trait(*traits), is_trait=True)
 
 
 def number(value: str) -> int:

@@ -24,7 +24,7 @@ def by_day(name: str, value: str, zone: ZoneInfo) -> Condition:
     start = datetime.combine(day + timedelta(days=1) if is_end else day, time(), zone)
     way = "lt" if is_end else "gte"
     text = sentence % {"day": day.isoformat()}
-    return Condition("", "", text, lambda rows: rows.filter(**{f"{column}__{way}": start}))
+    return Condition("", "", text, lambda rows: rows.filter(**{f"{column}__{way}": start}), bounds=column)
 
 
 # Parameter → column, whether it is the end, and the words of the chip.

@@ -15,6 +15,7 @@ from contacts.filters.condition import (
     Condition,
     FilterError,
     Reader,
+    by_trait,
     number,
     parts,
     split,
@@ -41,7 +42,7 @@ def _by_address(kind: str, column: str, has: Any, lacks: Any, state: Any) -> Rea
     def read(value: str) -> Condition:
         words = parts(value, AddressStatus.values, alone=(ANY, NONE))
         if words == [NONE]:
-            return Condition("", "", str(lacks), trait(f"-{kind}"))
+            return by_trait(lacks, f"-{kind}")
         if words == [ANY]:
             return Condition("", "", str(has), lambda rows: rows.filter(**{f"{column}__isnull": False}))
         held = Address.objects.filter(kind=kind, status__in=words).values("value")
@@ -100,7 +101,7 @@ def _in_segment(value: str) -> Condition:
     text, size = _("in the segment %(name)s") % {"name": name}, len(ids)
     if size <= ASKED_BY_ID:
         few = list(ids)
-        return Condition("", "", text, lambda rows: rows.filter(pk__in=few))
+        return Condition("", "", text, lambda rows: rows.filter(pk__in=few), is_few=True)
     return Condition("", "", text, fits=ids.__contains__, size=size)
 
 
@@ -116,21 +117,17 @@ def _out_of_segment(value: str) -> Condition:
 def _by_source(value: str) -> Condition:
     words = parts(value, Source.values)
     labels = ", ".join(str(Source(word).label) for word in words)
-    return Condition(
-        "", "", _("source: %(names)s") % {"names": labels}, trait(*(f"s:{word}" for word in words))
-    )
+    return by_trait(_("source: %(names)s") % {"names": labels}, *(f"s:{word}" for word in words))
 
 
 def _normalised(value: str, prefix: str, read: Callable[[str], str], has: Any, lacks: Any) -> Condition:
     if value == NONE:
-        return Condition("", "", str(lacks), trait(f"{prefix}:"))
+        return by_trait(lacks, f"{prefix}:")
     try:
         words = [read(word) for word in split(value)]
     except InvalidValue as error:
         raise FilterError(f"{value[:40]}: {error.explanation}") from error
-    return Condition(
-        "", "", has % {"names": ", ".join(words)}, trait(*(f"{prefix}:{word}" for word in words))
-    )
+    return by_trait(has % {"names": ", ".join(words)}, *(f"{prefix}:{word}" for word in words))
 
 
 def _by_language(value: str) -> Condition:
@@ -162,7 +159,7 @@ def _by_values(value: str, *, is_filled: bool) -> Condition:
             rows = _filled(rows, word) if is_filled else _missing(rows, word)
         return rows
 
-    return Condition("", "", text, narrow)
+    return Condition("", "", text, narrow, is_trait=not (is_filled or fields))
 
 
 MISSING = {"language": "l:", "time_zone": "z:"}

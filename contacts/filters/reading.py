@@ -12,7 +12,7 @@ from cdp.models import Account
 from contacts.filters.condition import Condition, FilterError, Reader
 from contacts.filters.days import DAYS, by_day
 from contacts.filters.readers import READERS
-from contacts.filters.views import VIEWS, active
+from contacts.filters.views import VIEWS, active, deleted
 from contacts.models import Contact
 from contacts.querysets import SearchTerm
 
@@ -37,6 +37,31 @@ class Filter:
         for condition in self.conditions:
             rows = condition.narrow(rows) if condition.narrow else rows
         return rows.of_term(self.term) if self.term else rows
+
+    def base(self, rows: Any, *, ordered_by: str) -> Any:
+        """Rows among which the fitting ones are, that an index gives in the order of a column."""
+        rows = deleted(rows) if self.view == "deleted" else active(rows)
+        for condition in self.conditions:
+            if condition.bounds == ordered_by and condition.narrow:
+                rows = condition.narrow(rows)
+        return rows
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing narrows the rows that `base` gives."""
+        return not (self.conditions or self.term or self.errors) and self.view in ("", "all", "deleted")
+
+    @property
+    def are_few(self) -> bool:
+        """Whether it asks for who has an identifier, or is one of few."""
+        is_exact = self.term is not None and self.term.kind != "text"
+        return is_exact or any(condition.is_few for condition in self.conditions)
+
+    @property
+    def is_of_traits(self) -> bool:
+        """Whether one index finds all that fit, however rarely the conditions meet."""
+        is_alone = self.term is None and self.view in ("", "all") and bool(self.conditions)
+        return is_alone and all(condition.is_trait for condition in self.conditions)
 
     @property
     def sieves(self) -> list[Callable[[int], bool]]:

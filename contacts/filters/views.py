@@ -11,6 +11,10 @@ def active(rows: Any) -> Any:
     return rows.filter(state=ContactState.ACTIVE)
 
 
+def deleted(rows: Any) -> Any:
+    return rows.filter(state=ContactState.DELETED)
+
+
 def _address(kind: str, column: str, *statuses: str) -> Callable[[Any], Any]:
     """Active contacts whose address of a kind has one of the states."""
 
@@ -38,5 +42,5 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
     "email-blacklisted": _address("email", "email_norm", "blacklisted", "blocked"),
     "phone-active": _address("phone", "phone", "active"),
     "phone-blacklisted": _address("phone", "phone", "blacklisted"),
-    "deleted": lambda rows: rows.filter(state=ContactState.DELETED),
+    "deleted": deleted,
 }

@@ -6,7 +6,6 @@ they cost, the writer does not wait for them.
 """
 
 import gzip
-import re
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from cdp.api.bodies import plain_body, too_large
 from cdp.api.errors import Refused, error_reply, too_many
 from cdp.api.limits import RateLimit
 from cdp.api.rights import OPENS, Group
+from cdp.traffic import answered
 from events.intake.diary import Diary, Sent
 from events.intake.processed import Processed, wait_seconds
 from events.intake.reading import MAX_BATCH_BODY, read_batch, read_single
@@ -30,7 +30,18 @@ from partners.credentials import Principal, check_login, find_principal, is_logi
 
 log = structlog.get_logger(__name__)
 
-ROUTE = re.compile(r"/api/v([123])/event/?|/api/v2/(events)/batch/?")
+SINGLE = {f"/api/v{version}/event{end}": version for version in (1, 2, 3) for end in ("", "/")}
+BATCH = frozenset({"/api/v2/events/batch", "/api/v2/events/batch/"})
+READ_HEADERS = frozenset(
+    {
+        b"authorization",
+        b"content-type",
+        b"content-encoding",
+        b"accept-encoding",
+        b"idempotency-key",
+        b"prefer",
+    }
+)
 LEAST_TO_PACK = 200
 DIARY_STATUSES = (400, 413, 415, 422)
 CORS = [
@@ -49,7 +60,7 @@ Receive = Callable[[], Awaitable[Any]]
 
 
 def is_intake(path: str) -> bool:
-    return ROUTE.fullmatch(path) is not None
+    return path in SINGLE or path in BATCH
 
 
 class IntakeApp:
@@ -72,6 +83,7 @@ class IntakeApp:
 
     async def __call__(self, scope: Any, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
         status, headers, body = await self.answer(scope, receive)
+        answered["intake", status] += 1
         headers = [*headers, (b"content-length", str(len(body)).encode()), *CORS]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -91,12 +103,11 @@ class IntakeApp:
             return _refusal_reply(Refused(500, "internal", "The request could not be served"), scope["path"])
 
     async def _accept(self, scope: Any, receive: Receive, sent: Sent) -> Reply:
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in READ_HEADERS}
         principal = await self._principal(headers.get(b"authorization", ""))
         if scope["method"] != "POST":
             raise Refused(405, "method", "Request method is not supported", headers={"Allow": "POST"})
-        found = ROUTE.fullmatch(scope["path"])
-        is_batch = found is not None and found[2] is not None
+        is_batch = scope["path"] in BATCH
         self._check_rate("batches" if is_batch else "events")
         sent.actor = principal.name
         sent.body = await _read_body(receive)
@@ -107,11 +118,10 @@ class IntakeApp:
         )  # fmt: skip
         if is_batch:
             return await self._batch(sent, headers)
-        return await self._single(sent, headers, version=int(found[1]) if found else 2)
+        return await self._single(sent, headers, version=SINGLE[scope["path"]])
 
     def _check_rate(self, name: str) -> None:
-        most = settings.API_RATES[name]
-        if settings.API_RATE_LIMITS and not self.limit.take(name, most):
+        if settings.API_RATE_LIMITS and not self.limit.take(name, most := settings.API_RATES[name]):
             raise too_many(most)
 
     async def _single(self, sent: Sent, headers: dict[bytes, str], *, version: int) -> Reply:
@@ -122,8 +132,7 @@ class IntakeApp:
             raise verdict.refusal
         if seconds := wait_seconds(headers.get(b"prefer", "")):
             await self.processed.wait([verdict.inbox_id] if verdict.inbox_id else [], seconds)
-        said = single_headers(verdict)
-        return 200, [(name.lower().encode(), value.encode()) for name, value in said.items()], b""
+        return 200, [(name.lower().encode(), said.encode()) for name, said in single_headers(verdict)], b""
 
     async def _batch(self, sent: Sent, headers: dict[bytes, str]) -> Reply:
         events = read_batch(sent.body)

@@ -135,13 +135,16 @@ def check(raw: RawEvent, *, version: int, event_id: str = "") -> CheckedEvent:
     key_value = _key(raw.keyValue, "keyValue", MAX_KEY_VALUE, code="key_too_long")
     given = raw.params if raw.params is not None else raw.parameters
     params = _params(given if given is not None else raw.eventParams, version)
-    own = _event_id(raw.eventId, "eventId") or _event_id(raw.messageId, "messageId")
-    sent_id = own or _event_id(event_id, "Idempotency-Key")
+    sent_id = (
+        _event_id(raw.eventId, "eventId")
+        or _event_id(raw.messageId, "messageId")
+        or _event_id(event_id, "Idempotency-Key")
+    )
     return CheckedEvent(type_key, key_value, params, raw.occurred, raw.sentAt, sent_id, version)
 
 
 def _event_id(value: Any, name: str) -> str | None:
-    if value is None:
+    if value is None or value == "":
         return None
     text = _scalar_text(value, name).strip()
     if len(text) > MAX_KEY_VALUE:
@@ -178,32 +181,65 @@ def _params(given: Any, version: int) -> dict[str, Any]:
             given = [{"name": name, "value": value} for name, value in given.items()]
     if not isinstance(given, list):
         raise Refused(400, "param_shape", "must be a list of objects with name and value", path="params")
+    if version != 1 and (plain := _plain_params(given)) is not None:
+        return plain
     if len(given) > MAX_PARAMS:
         raise Refused(400, "param_shape", f"must hold at most {MAX_PARAMS} parameters", path="params")
     params: dict[str, Any] = {}
     for place, entry in enumerate(given):
-        name, value = _param(entry, f"params[{place}]")
+        name, value = _param(entry, place)
         if name in params:
-            raise Refused(
-                400, "param_name_duplicate", f"'{name}' is given twice", path=f"params[{place}].name"
-            )
-        params[name] = _unescape(value) if version == 1 else value
-        _check_value(params[name], f"params[{place}].value", 1)
+            raise _bad_name(place, f"'{name}' is given twice", code="param_name_duplicate")
+        if version == 1:
+            value = _unescape(value)
+        if type(value) is not int and (
+            type(value) is not str or "\0" in value
+        ):  # what is left can be kept as it is
+            _check_value(value, f"params[{place}].value", 1)
+        params[name] = value
     return params
 
 
-def _param(entry: Any, path: str) -> tuple[str, Any]:
+def _plain_params(given: list[Any]) -> dict[str, Any] | None:
+    """The parameters when nothing about them needs a closer look, else None: a few comparisons a parameter."""
+    if len(given) > MAX_PARAMS:
+        return None
+    try:
+        params = {entry["name"]: entry["value"] for entry in given}
+    except (KeyError, TypeError):
+        return None
+    if len(params) != len(given):
+        return None
+    for name, value in params.items():
+        if (
+            type(name) is not str
+            or not name
+            or len(name) > MAX_PARAM_NAME
+            or not name.isprintable()
+            or name.isspace()
+        ):
+            return None
+        if type(value) is not int and (type(value) is not str or "\0" in value):
+            return None
+    return params
+
+
+def _param(entry: Any, place: int) -> tuple[str, Any]:
     if not isinstance(entry, dict) or entry.get("name") is None or "value" not in entry:
-        raise Refused(400, "param_shape", "needs both name and value", path=path)
-    name = _scalar_text(entry["name"], f"{path}.name")
+        raise Refused(400, "param_shape", "needs both name and value", path=f"params[{place}]")
+    name = entry["name"]
+    if not isinstance(name, str):
+        name = _scalar_text(name, f"params[{place}].name")
     if not name.strip() or len(name) > MAX_PARAM_NAME:
-        raise Refused(
-            400, "param_name_too_long", f"must be 1 to {MAX_PARAM_NAME} characters", path=f"{path}.name"
-        )
+        raise _bad_name(place, f"must be 1 to {MAX_PARAM_NAME} characters", code="param_name_too_long")
     if CONTROL.search(name):
-        raise Refused(400, "param_shape", "must not hold control characters", path=f"{path}.name")
+        raise _bad_name(place, "must not hold control characters", code="param_shape")
     value = entry["value"]
     return name, "" if value is None else value
+
+
+def _bad_name(place: int, rule: str, *, code: str) -> Refused:
+    return Refused(400, code, rule, path=f"params[{place}].name")
 
 
 def _unescape(value: Any) -> Any:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from events.intake.accept import Verdict
+from events.intake.inbox import Verdict
 
 
-def single_headers(verdict: Verdict) -> dict[str, str]:
+def single_headers(verdict: Verdict) -> list[tuple[str, str]]:
     """The verdict on one event that was taken; its reply has no body."""
-    headers = {"X-Event-Id": verdict.event_id, "X-Event-Status": verdict.status}
-    return headers | ({"X-Event-Warning": verdict.warning} if verdict.warning else {})
+    headers = [("X-Event-Id", verdict.event_id), ("X-Event-Status", verdict.status)]
+    return [*headers, ("X-Event-Warning", verdict.warning)] if verdict.warning else headers
 
 
 def batch_reply(verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, connections
 
 from cdp.api.errors import Refused
-from events.intake.accept import Verdict, accept_many
+from events.intake.accept import accept_many
+from events.intake.inbox import Verdict
 from events.intake.reading import CheckedEvent
 
 log = structlog.get_logger(__name__)

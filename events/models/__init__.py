@@ -11,9 +11,10 @@ from events.models.registry import (
     TypeHour,
     ValidationMode,
 )
-from events.models.store import Event, EventFlag, EventSource
+from events.models.store import ORDER_TYPES, Event, EventFlag, EventSource, TellsOfOrder
 
 __all__ = [
+    "ORDER_TYPES",
     "Category",
     "DedupKey",
     "Event",
@@ -29,6 +30,7 @@ __all__ = [
     "QuarantinedEvent",
     "RegistryVersion",
     "RejectedEvent",
+    "TellsOfOrder",
     "TypeHour",
     "ValidationMode",
 ]

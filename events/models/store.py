@@ -18,6 +18,19 @@ class EventFlag(enum.IntFlag):
     IDENTITY_CONFLICT = 32  # a weaker identifier points at another contact
     EXTERNAL_ID_PASSED_OVER = 64  # the address's holder has another external id
     PLACED = 128  # its place was found by the parameter `ip`
+    ORDER = 256  # tells of an order: its type is one of `ORDER_TYPES`
+
+
+# Keys of the types that tell of an order: orderCreated, orderDELIVERED …, and the site's purchase. For Python and SQL alike.
+ORDER_TYPES = "^(order[A-Z].*|PurchasedItems)$"
+
+
+class TellsOfOrder(models.Func):
+    """Whether an event tells of an order; the index `events_event_order` is on exactly this condition."""
+
+    template = "((flags & 256) <> 0)"
+    arity = 0
+    output_field = models.BooleanField()
 
 
 class EventSource(models.TextChoices):

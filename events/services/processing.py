@@ -19,7 +19,7 @@ from contacts.models import ContactField
 from contacts.services.places import Sighting, write_places
 from contacts.services.upsert import ContactInput, Policy, upsert_contacts
 from events.intake.identity import as_contact
-from events.models import EventFlag, EventType
+from events.models import ORDER_TYPES, EventFlag, EventType
 from events.services.own_parameter import fields_of, prefer_own
 from events.services.quarantine import set_aside
 
@@ -155,7 +155,7 @@ def _process(lane: int, *, ids: Sequence[int] | None, limit: int, now: datetime)
         cursor.execute(load("events", "count_batch"), {"now": now})
         cursor.execute(TOUCH_TYPES, {"now": now})
         crash_point("process_before_store")
-        cursor.execute(load("events", "store_batch"), {"now": now})
+        cursor.execute(load("events", "store_batch"), {"now": now, "order_types": ORDER_TYPES})
         crash_point("process_before_commit")
     crash_point("process_after_commit")
     return count

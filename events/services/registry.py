@@ -1,4 +1,8 @@
-"""The registry of event types as intake sees it: cached by its version, growing as new types arrive."""
+"""The registry of event types as intake sees it: cached by its version, growing as new types arrive.
+
+`current_types` asks whether they changed. Who does not (`registry_with`, `ask=False`) writes only while their version still
+stands, in the same statement.
+"""
 
 import threading
 from collections.abc import Iterable
@@ -8,6 +12,8 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Greatest
 
 from cdp.api.errors import Refused
 from events.models import EventParameter, EventType, Origin, RegistryVersion
@@ -15,6 +21,7 @@ from events.models import EventParameter, EventType, Origin, RegistryVersion
 MOST_SEGMENTED = 50
 MOST_AUTO_A_DAY = 200
 MOST_AUTO = 2_000
+MICROSECONDS = RawSQL("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +34,40 @@ class TypeInfo:
     parameters: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All types by key, as they were at `version`."""
+
+    version: int
+    types: dict[str, TypeInfo]
+
+
 class _Cache:
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.version = -1
-        self.types: dict[str, TypeInfo] = {}
+        self.registry: Registry | None = None
 
 
 _cache = _Cache()
 
 
+def stored_version() -> int:
+    """The registry's version in the database."""
+    return RegistryVersion.objects.values_list("version", flat=True).get(pk=1)
+
+
+def current_registry() -> Registry:
+    """The registry as it is; one query when nothing changed since the last call."""
+    version = stored_version()
+    with _cache.lock:
+        if _cache.registry is None or version != _cache.registry.version:
+            _cache.registry = Registry(version, _load())
+        return _cache.registry
+
+
 def current_types() -> dict[str, TypeInfo]:
     """All types by key; one query when nothing changed since the last call."""
-    version = RegistryVersion.objects.values_list("version", flat=True).get(pk=1)
-    with _cache.lock:
-        if version != _cache.version:
-            _cache.types = _load()
-            _cache.version = version
-        return _cache.types
+    return current_registry().types
 
 
 def _load() -> dict[str, TypeInfo]:
@@ -60,18 +83,31 @@ def _load() -> dict[str, TypeInfo]:
 
 
 def bump_version() -> None:
-    """Tell every process that the registry changed; call it in the transaction of the change."""
-    RegistryVersion.objects.filter(pk=1).update(version=F("version") + 1)
+    """Tell every process that the registry changed; call it in the transaction of the change.
+
+    The version is the clock's microseconds, not the next number: one that was rolled back must not come again, for a
+    process may have read types under it.
+    """
+    RegistryVersion.objects.filter(pk=1).update(version=Greatest(F("version") + 1, MICROSECONDS))
 
 
-def ensure_types(keys: Iterable[str], *, now: datetime) -> tuple[dict[str, TypeInfo], dict[str, Refused]]:
-    """Types of these keys, missing ones made; and a refusal for each that may not be made.
+def registry_with(
+    keys: Iterable[str], *, now: datetime, ask: bool = True
+) -> tuple[Registry, dict[str, Refused]]:
+    """The registry after missing types of these keys were made; and a refusal for each that may not be made.
 
     A type first seen in a live event is used for segmentation while fewer than 50 are.
+
+    Args:
+        ask: whether the database is asked if the registry changed. Without, who writes makes sure of the version.
     """
-    wanted = set(keys)
-    types = current_types()
-    missing = sorted(wanted - types.keys())
+    registry = _cache.registry if not ask else None
+    if registry is None:
+        registry = current_registry()
+    missing = sorted(set(keys) - registry.types.keys())
+    if missing and not ask:  # somebody may have made them meanwhile
+        registry = current_registry()
+        missing = sorted(set(missing) - registry.types.keys())
     refused: dict[str, Refused] = {}
     if missing:
         with transaction.atomic():
@@ -83,8 +119,8 @@ def ensure_types(keys: Iterable[str], *, now: datetime) -> tuple[dict[str, TypeI
                 )
             _make(missing[:room], now)
             bump_version()
-        types = current_types()
-    return {key: types[key] for key in wanted if key in types}, refused
+        registry = current_registry()
+    return registry, refused
 
 
 def _room(now: datetime) -> int:
@@ -130,4 +166,4 @@ def set_segmentation(event_type_id: int, *, is_on: bool, now: datetime) -> None:
 def forget_cache() -> None:
     """Drop the cached registry (tests that roll back the database need it)."""
     with _cache.lock:
-        _cache.version = -1
+        _cache.registry = None

@@ -20,7 +20,8 @@ from cdp.ui.formatting import moment, number
 from cdp.ui.status import status_pill
 from messaging.admin.forms import CampaignForm
 from messaging.audiences import names_of
-from messaging.models import Campaign, CampaignState, Delivery, Reason
+from messaging.models import Campaign, CampaignState, Delivery, Reason, Sender
+from messaging.reports.indicators import percent
 from messaging.services import campaigns as services
 from segments.rules import BrokenReference, DefinitionError
 
@@ -30,17 +31,24 @@ PAUSED_BY = {
     "rendering": gettext_lazy("The message could not be rendered for many recipients."),
     "late": gettext_lazy("Its start was missed by hours."),
 }
+# Names are those of the report's figures, whose people the tiles open.
 STAGES = (
     ("delivered", gettext_lazy("Delivered"), "delivered_at"), ("opened", gettext_lazy("Read"), "opened_at"),
     ("clicked", gettext_lazy("Clicked"), "clicked_at"), ("unsubscribed", gettext_lazy("Unsubscribed"), "unsubscribed_at"),
-    ("complained", gettext_lazy("Complaints"), "complained_at"), ("failed", gettext_lazy("Undelivered"), "failed_at"),
+    ("complained", gettext_lazy("Complaints"), "complained_at"), ("bounced", gettext_lazy("Undelivered"), "failed_at"),
 )  # fmt: skip
+OF_SENT = ("delivered", "bounced")  # the others are shares of what was delivered
+WAITING = ("planned", "claimed", "sending")
+VIEWS = {
+    state: state for state in ("sent", "skipped", "failed", "unknown")
+}  # saved views of the list of deliveries
 
 
 @admin.register(Campaign)
 class CampaignAdmin(ListAdmin):
     list_display = ("campaign", "state_pill", "size", "start")
     search_fields = ("name",)
+    search_help_text = gettext_lazy("name")
     orders = (Order("", "", ("-id",)),)
     views = (
         View("", gettext_lazy("All")),
@@ -134,9 +142,10 @@ class CampaignAdmin(ListAdmin):
             "may_change": self.has_change_permission(request, campaign),
             "may_launch": user.has_perm("messaging.launch_campaign"),
             "cause": f"campaign:{campaign.pk}",
+            "may_open": user.has_perms(["messaging.view_messagereport", "contacts.view_contact"]),
         }  # fmt: skip
         if campaign.started_at is None:
-            context |= self._counted(campaign)
+            context |= self._counted(campaign) | {"sender": campaign.message.sender or _default_sender()}
         else:
             context |= figures(campaign)
         return self._render(request, "messaging/campaign.html", context)
@@ -177,7 +186,7 @@ class CampaignAdmin(ListAdmin):
     def _campaign(self, request: HttpRequest, pk: int) -> Campaign:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        campaign = Campaign.objects.select_related("message").filter(pk=pk).first()
+        campaign = Campaign.objects.select_related("message__sender").filter(pk=pk).first()
         if campaign is None:
             raise Http404
         return campaign
@@ -203,16 +212,29 @@ def figures(campaign: Campaign) -> dict[str, Any]:
             reasons.append((_label(reason), count))
     sent = by_state.get("sent", 0)
     marks = rows.filter(state="sent").aggregate(**{name: Count(column) for name, _text, column in STAGES})
-    tiles: list[tuple[Any, str, str]] = [(_("Sent"), number(sent), "")]
-    tiles += [
-        (label, number(marks[name]), f"{marks[name] / sent:.1%}" if sent else "")
-        for name, label, _c in STAGES
+    marks["delivered"] = (
+        sent - marks["bounced"]
+    )  # as in the report: what came back is known, what arrived is not
+    tiles = [
+        (
+            label,
+            number(marks[name]),
+            percent(marks[name], sent if name in OF_SENT else marks["delivered"]),
+            name,
+        )
+        for name, label, _column in STAGES
     ]
-    waiting = sum(by_state.get(state, 0) for state in ("planned", "claimed", "sending"))
+    waiting = (
+        sum(by_state.pop(state, 0) for state in WAITING) + campaign.audience_count - campaign.planned_count
+    )
     return {
-        "tiles": tiles, "by_state": sorted(by_state.items()), "reasons": sorted(reasons, key=lambda pair: -pair[1]),
-        "waiting": waiting + campaign.audience_count - campaign.planned_count,
+        "tiles": tiles, "by_state": [(state, count, VIEWS.get(state, "")) for state, count in sorted(by_state.items())],
+        "reasons": sorted(reasons, key=lambda pair: -pair[1]), "waiting": waiting, "done": campaign.audience_count - waiting,
     }  # fmt: skip
+
+
+def _default_sender() -> Any:
+    return Sender.objects.filter(is_default=True).first() or _("the default sender")
 
 
 def _label(reason: str) -> Any:

@@ -23,10 +23,9 @@ from messaging.models import Connection, ConnectionKind, Sender
 from messaging.services.connections import (
     make_default,
     make_default_sender,
-    renew_webhook_secret,
     verify_connection,
 )
-from messaging.tracking import tokens
+from messaging.services.webhooks import renew_webhook, webhook_address
 
 SEE_PERSONAL = "contacts.view_personal_data"
 
@@ -47,10 +46,19 @@ class ConnectionAdmin(ListAdmin):
         (None, {"fields": ("name", "kind", "is_enabled")}),
         (
             gettext_lazy("SMTP server"),
-            {"fields": ("host", "port", "tls", "verify_certificate", "user", "messages_per_line")},
+            {
+                "fields": ("host", "port", "tls", "verify_certificate", "user", "messages_per_line"),
+                "classes": ("ui-for-smtp",),
+            },
         ),
-        (gettext_lazy("Provider's API"), {"fields": ("provider", "region", "sender_domain")}),
-        (gettext_lazy("Secret"), {"fields": ("new_secret",)}),
+        (
+            gettext_lazy("Provider's API"),
+            {
+                "fields": ("provider", "region", "sender_domain", "new_webhook_key"),
+                "classes": ("ui-for-anymail",),
+            },
+        ),
+        (gettext_lazy("Secret"), {"fields": ("new_secret",), "classes": ("ui-for-smtp", "ui-for-anymail")}),
         (gettext_lazy("Bounces"), {"fields": ("bounce_domain", "return_path")}),
         (
             gettext_lazy("Limits"),
@@ -139,8 +147,7 @@ class ConnectionAdmin(ListAdmin):
         row = self._changing(request, pk)
         if row.kind != ConnectionKind.ANYMAIL:
             raise Http404
-        secret = renew_webhook_secret(connection=row)
-        address = f"{tokens.base()}{reverse('mail_webhook', args=[row.pk, secret])}"
+        address = webhook_address(row.pk, renew_webhook(connection=row))
         text = _(
             "Enter this address at the provider, for deliveries, bounces and complaints. It is shown only now: %(address)s"
         )

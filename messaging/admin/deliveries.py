@@ -12,13 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cdp.ui.admin import Empty, Order, ReadOnlyAdmin, View
+from cdp.ui.admin import Empty, KeysetChangeList, Order, ReadOnlyAdmin, View
 from cdp.ui.formatting import mask_email, moment
 from cdp.ui.status import status_pill
 from contacts.models import Contact
 from messaging.models import Activity, Delivery, DeliveryState, Message, Reason
+from messaging.services.causes import CauseName, name_causes
 from messaging.timeline import stage_of
 
 SEE_PERSONAL = "contacts.view_personal_data"
@@ -77,6 +79,29 @@ def _state(*states: str) -> Any:
     return lambda rows: rows.filter(state__in=states)
 
 
+class DeliveryChangeList(KeysetChangeList):
+    """Without a chosen period only the last 24 hours are read; when nothing is in them, it says so."""
+
+    @property
+    def own_empty(self) -> Empty | None:
+        if self.query or "period" in self.params:
+            return None
+        asked = self.get_query_string({"period": "all"}, remove=["after", "before"])
+        return Empty(
+            _("Nothing in the last 24 hours"),
+            _("Older deliveries are a period away: choose one in the filters, or look at all of them."),
+            "outbox",
+            (
+                (_("Show all deliveries"), f"{reverse('admin:messaging_delivery_changelist')}{asked}", ""),
+                (
+                    _("Send a test from a message"),
+                    "admin:messaging_message_changelist",
+                    "messaging.send_test",
+                ),
+            ),
+        )
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("planned", "recipient", "message", "stage", "why", "cause")
@@ -98,7 +123,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
             "Every message to every contact is a row here, with how far it came or why it was not sent."
         ),
         "outbox",
+        (
+            (
+                gettext_lazy("Send a test from a message"),
+                "admin:messaging_message_changelist",
+                "messaging.send_test",
+            ),
+        ),
     )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return DeliveryChangeList
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By index only: an address, a contact's id, a delivery's id, or the addresses of contacts found by name."""
@@ -121,6 +156,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
         for row in rows:
             row.message_name = names.get(row.message_id, "?")
             row.shown_address = _address(row, may_see=may_see)
+            row.shown_subject = row.subject if may_see else ""  # it may hold a name
+        causes = name_causes({(row.cause_kind, row.cause_id) for row in rows})
+        for row in rows:
+            row.cause_label = _cause(row, causes.get((row.cause_kind, row.cause_id)), user)
 
     @admin.display(description=gettext_lazy("Planned"))
     def planned(self, row: Any) -> SafeString:
@@ -135,7 +174,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Message"))
     def message(self, row: Any) -> SafeString:
-        return format_html('{}<br><span class="ui-meta">{}</span>', row.message_name, row.subject)
+        return format_html('{}<br><span class="ui-meta">{}</span>', row.message_name, row.shown_subject)
 
     @admin.display(description=gettext_lazy("State"))
     def stage(self, row: Any) -> SafeString:
@@ -146,8 +185,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return _reason(row)
 
     @admin.display(description=gettext_lazy("Cause"))
-    def cause(self, row: Any) -> str:
-        return f"{row.get_cause_kind_display()} {row.cause_id}"
+    def cause(self, row: Any) -> SafeString:
+        return row.cause_label  # type: ignore[no-any-return]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -163,7 +202,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def _render(self, request: HttpRequest, row: Delivery) -> HttpResponse:
         user: Any = request.user
         may_see = user.has_perm(SEE_PERSONAL)
+        cause = (row.cause_kind, row.cause_id)
         context = self.admin_site.each_context(request) | {
+            "cause": _cause(row, name_causes({cause}).get(cause), user),
             "title": f"#{row.pk}", "opts": self.opts, "row": row, "stage": stage_of(row), "may_see": may_see,
             "address": _address(row, may_see=may_see), "why": _reason(row),
             "message": Message.objects.filter(pk=row.message_id).first(),
@@ -172,6 +213,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, "messaging/delivery.html", context)
+
+
+def _cause(row: Delivery, cause: CauseName | None, user: Any) -> SafeString:
+    """The kind of cause and its name, which opens its page for whoever may."""
+    kind = row.get_cause_kind_display()
+    if cause is None:
+        return format_html('<span class="ui-meta">{}</span>', kind)
+    name: Any = cause.name
+    if user.has_perm(cause.permission):
+        name = format_html('<a class="ui-link" href="{}">{}</a>', cause.address, cause.name)
+    return format_html('<span class="ui-wrap">{}</span><br><span class="ui-meta">{}</span>', name, kind)
 
 
 def _address(row: Delivery, *, may_see: bool) -> str:

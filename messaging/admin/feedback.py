@@ -79,6 +79,13 @@ class BounceMailboxAdmin(ListAdmin):
             "Mail that cannot be delivered comes back to the bounce domain of a connection. Name the mailbox it arrives in."
         ),
         "mark_email_unread",
+        (
+            (
+                gettext_lazy("Add bounce mailbox"),
+                "admin:messaging_bouncemailbox_add",
+                "messaging.add_bouncemailbox",
+            ),
+        ),
     )
 
     @admin.display(description=gettext_lazy("State"))
@@ -106,6 +113,18 @@ class InboundNoticeAdmin(ReadOnlyAdmin):
         gettext_lazy("Nothing came in"),
         gettext_lazy("Bounce mail and webhooks of providers are listed here for a day."),
         "move_to_inbox",
+        (
+            (
+                gettext_lazy("Open bounce mailboxes"),
+                "admin:messaging_bouncemailbox_changelist",
+                "messaging.view_bouncemailbox",
+            ),
+            (
+                gettext_lazy("Open connections"),
+                "admin:messaging_connection_changelist",
+                "messaging.view_connection",
+            ),
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:

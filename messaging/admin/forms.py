@@ -4,12 +4,23 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from contacts.models import SubscriptionCategory
 from messaging import secrets
 from messaging.audiences import registry as audiences
+from messaging.bounces.proofs import key_fault
 from messaging.channels.email.providers import PROVIDERS
 from messaging.channels.email.smtp import TLS_MODES
 from messaging.channels.interface import registry as adapters
@@ -20,6 +31,18 @@ TLS_WORDS = {
     "implicit": gettext_lazy("From the first byte (TLS)"),
     "starttls": gettext_lazy("After a greeting (STARTTLS)"),
     "none": gettext_lazy("Not encrypted"),
+}
+WHO_SIGNS = gettext_lazy(
+    "MailerSend, Mailtrap, Mandrill, Postal, Resend and SendGrid sign with a key of their own: without it their webhooks are "
+    "refused. Mailgun: its webhook signing key; empty: the API key."
+)
+KEY_FAULTS = {
+    "unsigned": gettext_lazy(
+        "This provider does not sign: its webhook address holds a password instead. Leave it empty."
+    ),
+    "unreadable": gettext_lazy(
+        "This is no key of this provider: copy it as a whole, without the lines around it."
+    ),
 }
 STARTER = """<mjml>
   <mj-body>
@@ -37,7 +60,10 @@ class MessageForm(forms.Form):
     """One language of a message, and what the message is apart from its text."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
-    language = forms.CharField(label=gettext_lazy("Language"), max_length=35, validators=[LANGUAGE])
+    language = forms.CharField(
+        label=gettext_lazy("Language"), max_length=35, validators=[LANGUAGE],
+        help_text=gettext_lazy("Another tag, such as uk, saves this text as a further language."),
+    )  # fmt: skip
     default_language = forms.CharField(
         label=gettext_lazy("Default language"), max_length=35, validators=[LANGUAGE]
     )
@@ -48,7 +74,7 @@ class MessageForm(forms.Form):
         label=gettext_lazy("Source"),
         required=False,
         strip=False,
-        widget=forms.Textarea({"rows": 24, "spellcheck": "false"}),
+        widget=forms.Textarea({"rows": 24, "spellcheck": "false", "class": "ui-mono"}),
     )
     text = forms.CharField(
         label=gettext_lazy("Text part"), required=False, strip=False, widget=forms.Textarea({"rows": 4}),
@@ -118,39 +144,53 @@ class MessageForm(forms.Form):
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
     """A connection with its options as fields; the secret is written, never shown."""
 
-    host = forms.CharField(label=gettext_lazy("Host"), required=False)
-    port = forms.IntegerField(label=gettext_lazy("Port"), required=False, min_value=1, max_value=65_535)
-    tls = forms.ChoiceField(
-        label=gettext_lazy("TLS"),
+    host = forms.CharField(label=gettext_lazy("Host"), required=False, widget=UnfoldAdminTextInputWidget)
+    port = forms.IntegerField(
+        label=gettext_lazy("Port"),
         required=False,
-        choices=[(mode, TLS_WORDS[mode]) for mode in TLS_MODES],
-        initial="starttls",
+        min_value=1,
+        max_value=65_535,
+        widget=UnfoldAdminIntegerFieldWidget,
     )
+    tls = forms.ChoiceField(
+        label=gettext_lazy("TLS"), required=False, choices=[(mode, TLS_WORDS[mode]) for mode in TLS_MODES],
+        initial="starttls", widget=UnfoldAdminSelectWidget,
+    )  # fmt: skip
     verify_certificate = forms.BooleanField(
-        label=gettext_lazy("Check the server's certificate"), required=False, initial=True
-    )
-    user = forms.CharField(label=gettext_lazy("User"), required=False)
+        label=gettext_lazy("Check the server's certificate"), required=False, initial=True,
+        widget=UnfoldBooleanSwitchWidget,
+    )  # fmt: skip
+    user = forms.CharField(label=gettext_lazy("User"), required=False, widget=UnfoldAdminTextInputWidget)
     messages_per_line = forms.IntegerField(
         label=gettext_lazy("Messages per session"), required=False, min_value=1, max_value=100_000,
         help_text=gettext_lazy("After so many a new session is opened. Empty: 1000."),
+        widget=UnfoldAdminIntegerFieldWidget,
     )  # fmt: skip
     provider = forms.ChoiceField(
-        label=gettext_lazy("Provider"),
-        required=False,
+        label=gettext_lazy("Provider"), required=False, widget=UnfoldAdminSelectWidget,
         choices=[("", "—"), *((name, name.replace("_", " ").title()) for name in sorted(PROVIDERS))],
+    )  # fmt: skip
+    region = forms.CharField(label=gettext_lazy("Region"), required=False, widget=UnfoldAdminTextInputWidget)
+    sender_domain = forms.CharField(
+        label=gettext_lazy("Sending domain at the provider"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
     )
-    region = forms.CharField(label=gettext_lazy("Region"), required=False)
-    sender_domain = forms.CharField(label=gettext_lazy("Sending domain at the provider"), required=False)
+    new_webhook_key = forms.CharField(
+        label=gettext_lazy("Key that webhooks are signed with"), required=False, max_length=4_000,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+    )  # fmt: skip
     bounce_domain = forms.CharField(
-        label=gettext_lazy("Bounce domain"), required=False,
+        label=gettext_lazy("Bounce domain"), required=False, widget=UnfoldAdminTextInputWidget,
         help_text=gettext_lazy("Bounces come to an own address of each message there."),
     )  # fmt: skip
-    return_path = forms.EmailField(label=gettext_lazy("Return path"), required=False)
-    new_secret = forms.CharField(
-        label=gettext_lazy("Password or API key"),
-        required=False,
-        widget=forms.PasswordInput(render_value=False),
+    return_path = forms.EmailField(
+        label=gettext_lazy("Return path"), required=False, widget=UnfoldAdminEmailInputWidget
     )
+    new_secret = forms.CharField(
+        label=gettext_lazy("Password or API key"), required=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    )  # fmt: skip
 
     OWN = {
         ConnectionKind.SMTP: (
@@ -188,6 +228,10 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         kept = secrets.hint(self.instance.secret)
         if kept:
             self.fields["new_secret"].help_text = _("Set: %(hint)s. Empty keeps it.") % {"hint": kept}
+        kept = secrets.hint(self.instance.webhook_key)
+        self.fields["new_webhook_key"].help_text = (
+            _("Set: %(hint)s. Empty keeps it.") % {"hint": kept} if kept else WHO_SIGNS
+        )
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
@@ -204,12 +248,25 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         self.instance.options = options
         if found.get("new_secret"):
             self.instance.secret = secrets.encrypt(found["new_secret"])
+        if found.get("new_webhook_key"):
+            self._take_key(found.get("provider", ""), found["new_webhook_key"])
         return found
+
+    def _take_key(self, provider: str, text: str) -> None:
+        fault = key_fault(provider, text)
+        if fault:
+            self.add_error("new_webhook_key", KEY_FAULTS[fault])
+        else:
+            self.instance.webhook_key = secrets.encrypt(text.strip())
 
 
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
-    included = forms.MultipleChoiceField(label=gettext_lazy("Include"), required=False)
-    excluded = forms.MultipleChoiceField(label=gettext_lazy("Exclude"), required=False)
+    included = forms.MultipleChoiceField(
+        label=gettext_lazy("Include"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    excluded = forms.MultipleChoiceField(
+        label=gettext_lazy("Exclude"), required=False, widget=forms.CheckboxSelectMultiple
+    )
 
     class Meta:
         model = Campaign
@@ -221,9 +278,12 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         messages: Any = self.fields["message"]
         messages.queryset = Message.objects.filter(state=MessageState.READY).order_by("-updated_at")
         choices = [
-            (str(kind.label), [(f"{kind.key}:{pk}", name) for pk, name in kind.choices()])
+            (capfirst(kind.label), [(f"{kind.key}:{pk}", name) for pk, name in kind.choices()])
             for kind in audiences.values()
         ]
+        self.fields["starts_at"].help_text = _(
+            "Empty: as soon as it is started. The time is that of %(zone)s."
+        ) % {"zone": timezone.get_current_timezone_name()}
         for name, parts in (("included", self.instance.include), ("excluded", self.instance.exclude)):
             self.fields[name].choices = choices  # type: ignore[attr-defined]
             self.fields[name].initial = [f"{part['kind']}:{part['id']}" for part in parts or []]

@@ -34,6 +34,7 @@ REVISIONS_SHOWN = 20
 class MessageAdmin(ListAdmin):
     list_display = ("message", "state_pill", "languages", "changed")
     search_fields = ("name",)
+    search_help_text = gettext_lazy("name")
     orders = (Order("", "", ("-updated_at", "-id")),)
     views = (
         View("", gettext_lazy("All"), lambda rows: rows.exclude(state=MessageState.ARCHIVED)),
@@ -82,6 +83,7 @@ class MessageAdmin(ListAdmin):
         wrap = self.admin_site.admin_view
         own = [
             path("preview/", wrap(self.preview), name="messaging_message_preview"),
+            path("<int:pk>/preview/", wrap(self.saved_preview), name="messaging_message_saved_preview"),
             path("<int:pk>/test/", wrap(self.test), name="messaging_message_test"),
             path("<int:pk>/restore/<int:number>/", wrap(self.restore), name="messaging_message_restore"),
             path(
@@ -169,6 +171,8 @@ class MessageAdmin(ListAdmin):
             "form": form, "faults": faults, "revisions": revisions, "language": form.chosen,
             "languages": list(message.revision.content) if message and message.revision else [],
             "may_change": may_change, "may_test": bool(message) and user.has_perm("messaging.send_test"),
+            "may_imitate": user.has_perm("contacts.view_personal_data"),
+            "texts": message.revision.content.get(form.chosen, {}) if message and message.revision else {},
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, "messaging/message.html", context, status=400 if form.errors else 200)
@@ -183,14 +187,34 @@ class MessageAdmin(ListAdmin):
             raise PermissionDenied
         form = MessageForm(request.POST, message=None, language="", user=request.user)
         if not form.is_valid():
-            return framed_note("messaging/preview_faults.html", {"errors": form.errors.items()})
+            errors = [(form.fields[name].label, texts) for name, texts in form.errors.items()]
+            return framed_note("messaging/preview_faults.html", {"errors": errors})
         message = form.filled(Message())
         language = form.cleaned_data["language"]
         message.default_language = language
+        return self._framed(request, message, {language: form.texts()}, language, self._contact_id(request))
+
+    def saved_preview(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The message as it is saved, for nobody in particular; what the page shows before anything is tried."""
+        message = self._message(request, pk)
+        if message.revision is None:
+            raise Http404(pk)
+        content = message.revision.content
+        asked = request.GET.get("language", "")
+        language = asked if asked in content else message.default_language
+        return self._framed(request, message, content, language, None)
+
+    def _framed(
+        self,
+        request: HttpRequest,
+        message: Message,
+        content: dict[str, Any],
+        language: str,
+        contact_id: int | None,
+    ) -> HttpResponse:
         found = preview_message(
-            message=message, content={language: form.texts()}, language=language,
-            contact_id=self._contact_id(request), now=timezone.now(),
-        )  # fmt: skip
+            message=message, content=content, language=language, contact_id=contact_id, now=timezone.now()
+        )
         if found.rendered is None:
             return framed_note(
                 "messaging/preview_faults.html", {"faults": found.faults, "aborted": found.aborted}

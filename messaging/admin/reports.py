@@ -1,7 +1,10 @@
 """The report of a campaign or a message, and the people behind its figures."""
 
-from datetime import datetime
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
@@ -9,9 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from cdp.models import Account
 from cdp.ui.admin import Empty, ReadOnlyAdmin
@@ -27,6 +30,7 @@ from messaging.reports.people import FIGURES, people_behind, time_column
 SEE_CONTACTS = "contacts.view_contact"
 SEE_PERSONAL = "contacts.view_personal_data"
 PAGE = 50
+HOUR = timedelta(hours=1)
 TOP_LINKS = 10
 SETTLING = HOURLY  # bounces still come in for so long after the last send
 
@@ -41,6 +45,7 @@ class MessageReportAdmin(ReadOnlyAdmin):
         gettext_lazy("No reports yet"),
         gettext_lazy("A campaign or message has one as soon as something was sent."),
         "monitoring",
+        ((gettext_lazy("Open campaigns"), "admin:messaging_campaign_changelist", "messaging.view_campaign"),),
     )
 
     def get_urls(self) -> list[Any]:
@@ -90,7 +95,8 @@ class MessageReportAdmin(ReadOnlyAdmin):
         context = {
             "title": subject.name, "subject": subject, "kind": kind, "figures": figures, "report": report,
             "people": people, "indicators": indicators_of(figures), "tiles": tiles_of(figures),
-            "charts": [by_time(figures, zone), by_link(figures, people)], "links": link_rows(figures),
+            "chart_pair": [by_delivery(figures, zone), by_reaction(figures, zone)],
+            "chart_links": by_link(figures, people), "links": link_rows(figures),
             "domains": figures.domains, "languages": figures.languages, "reasons": leave_reasons(figures),
             "comments": comments_of(figures) if user.has_perm(SEE_PERSONAL) else [],
             "is_settling": is_settling(figures, now), "state": getattr(subject, "state", ""),
@@ -159,14 +165,25 @@ def tiles_of(figures: Figures) -> list[tuple[str, str, str]]:
     return [(label, percent(count, of), f"{count} / {of}") for label, count, of in rates]
 
 
-def by_time(figures: Figures, zone: str) -> Chart:
-    names = (("delivered", _("Delivered")), ("opened", _("Opened")), ("clicked", _("Clicked")),
-             ("unsubscribed", _("Unsubscribed")), ("complained", _("Complaints")), ("failed", _("Undelivered")))  # fmt: skip
+def by_delivery(figures: Figures, zone: str) -> Chart:
+    names = (("delivered", _("Delivered")), ("failed", _("Undelivered")))
+    return _by_time(figures, zone, _("When was it delivered?"), names)
+
+
+def by_reaction(figures: Figures, zone: str) -> Chart:
+    names = (("opened", _("Opened")), ("clicked", _("Clicked")), ("unsubscribed", _("Unsubscribed")),
+             ("complained", _("Complaints")))  # fmt: skip
+    return _by_time(figures, zone, _("When do people react?"), names)
+
+
+def _by_time(figures: Figures, zone: str, title: str, names: Sequence[tuple[str, str]]) -> Chart:
     used = [(key, name) for key, name in names if any(key in counts for counts in figures.times.values())]
-    labels = [local(text, zone) for text in figures.times]
-    series = [Series(name, [counts.get(key, 0) for counts in figures.times.values()]) for key, name in used]
+    times = filled(
+        {at: counts for at, counts in figures.times.items() if any(key in counts for key, _name in used)}
+    )
+    series = [Series(name, [counts.get(key, 0) for counts in times.values()]) for key, name in used]
     return Chart(
-        _("When do people react?"), labels, series, unit=_("sends"),
+        title, [local(at, zone) for at in times], series, unit=_("sends"),
         note=_(
             "By the hour for 72 hours after the first was sent, by the day after that. First open and click of each send, "
             "by event date."
@@ -174,26 +191,56 @@ def by_time(figures: Figures, zone: str) -> Chart:
     )  # fmt: skip
 
 
-def local(text: str, zone: str) -> str:
-    return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).strftime("%d.%m %H:%M")
+def filled(times: Mapping[str, Mapping[str, int]]) -> dict[datetime, Mapping[str, int]]:
+    """The counts by time, with the hours in which nothing was, between the first and the last of the first three days."""
+    found: dict[datetime, Mapping[str, int]] = {
+        datetime.fromisoformat(at): counts for at, counts in times.items()
+    }
+    if not found:
+        return {}
+    first = min(found)
+    hourly = [at for at in found if at - first < HOURLY]
+    hours = int((max(hourly) - first) / HOUR)
+    around = (-1, 2) if len(found) == 1 else (0, hours)  # one alone would be a dot
+    return dict(sorted(({first + HOUR * hour: {} for hour in range(*around)} | found).items()))
+
+
+def local(at: datetime, zone: str) -> str:
+    return formats.date_format(at.astimezone(ZoneInfo(zone)), pgettext("date format", "j M, H:i"))
 
 
 def by_link(figures: Figures, people: str) -> Chart:
-    rows = link_rows(figures)[:TOP_LINKS]
-    doors = [f"{people}?figure=clicked&link={row['id']}" if people else "" for row in rows]
+    """Clicks by address, the same address in several languages or places together; a link alone opens its people."""
+    counts: Counter[str] = Counter()
+    ids: dict[str, list[int]] = defaultdict(list)
+    for row in link_rows(figures):
+        counts[str(row["url"])] += row["total"]
+        ids[str(row["url"])].append(row["id"])
+    rows = counts.most_common(TOP_LINKS)
+    doors = [
+        f"{people}?figure=clicked&link={ids[url][0]}" if people and len(ids[url]) == 1 else ""
+        for url, _n in rows
+    ]
     return Chart(
-        _("Which links are followed?"), [shortened(str(row["url"])) for row in rows],
-        [Series(_("Sends with a click"), [int(row["unique"]) for row in rows])], unit=_("sends"), kind="bar",
-        links=doors, note=_("By send, humans only."),
+        _("Which links are followed?"), [shortened(url) for url, _n in rows],
+        [Series(_("Clicks"), [count for _url, count in rows])], unit=_("clicks"), kind="bar", links=doors,
+        note=_("All clicks of humans; the same address in several languages or places counts together."),
     )  # fmt: skip
 
 
 def link_rows(figures: Figures) -> list[dict[str, Any]]:
     return [
-        {"id": link_id, "url": url or _("no address any more"), "total": total, "unique": unique, "machine": machine,
+        {"id": link_id, "url": plain(url) or _("no address any more"), "total": total, "unique": unique, "machine": machine,
          "share": percent(unique, figures.clicked)}
         for link_id, url, total, unique, machine in figures.links
     ]  # fmt: skip
+
+
+def plain(url: str) -> str:
+    """The address without what our own tracking adds: `utm_…`."""
+    parts = urlsplit(url)
+    kept = [part for part in parts.query.split("&") if part and not part.startswith("utm_")]
+    return parts._replace(query="&".join(kept)).geturl()
 
 
 def shortened(url: str) -> str:

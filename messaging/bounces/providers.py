@@ -47,25 +47,33 @@ class ProviderEvent:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def read_webhook(provider: str, body: bytes, headers: dict[str, str]) -> list[ProviderEvent]:
-    """Events that matter; opens and clicks do not: ours are counted, whoever carries the mail.
-
-    The library's view is made without its constructor, which only reads settings for signatures: whoever calls has
-    shown the connection's secret.
+def view_class_of(provider: str) -> Any:
+    """The library's view for webhooks of a provider.
 
     Raises:
-        WebhookError: the provider is unknown, or the body cannot be read.
+        WebhookError: the provider is unknown.
     """
     if provider not in CLASSES:
         raise WebhookError(f"{provider} has no webhooks that can be read")
     module = import_module(f"anymail.webhooks.{provider}")
     name = CLASSES[provider]
-    view_class = getattr(
+    return getattr(
         module, f"{name}WebhookView" if name.endswith("Combined") else f"{name}TrackingWebhookView"
     )
-    request = RequestFactory().post(
-        "/", data=body, content_type=headers.get("content-type", "application/json")
-    )
+
+
+def read_webhook(provider: str, body: bytes, headers: dict[str, str]) -> list[ProviderEvent]:
+    """Events that matter; opens and clicks do not: ours are counted, whoever carries the mail.
+
+    The library's view is made without its constructor, which only reads settings for signatures: these were checked
+    when the request came in (`messaging.bounces.proofs`).
+
+    Raises:
+        WebhookError: the provider is unknown, or the body cannot be read.
+    """
+    view_class = view_class_of(provider)
+    content_type = headers.get("content-type", "application/json")
+    request = RequestFactory().generic("POST", "/", body, content_type)
     try:
         found = view_class.__new__(view_class).parse_events(request)
         return [event for event in map(_event, found) if event is not None]

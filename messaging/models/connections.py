@@ -15,7 +15,9 @@ class ConnectionKind(models.TextChoices):
 
 
 class Connection(models.Model):
-    """Access to one provider. `secret` and `webhook_secret` are encrypted (`messaging.secrets`), never shown.
+    """Access to one provider. `secret` and the webhook's secrets are encrypted (`messaging.secrets`), never shown.
+
+    `webhook_secret` holds the secret in the address and the password; `webhook_key` is what the provider signs with.
 
     `options` depends on the kind: the adapter's `validate` says what it may hold. While `backs_off_until` lies ahead,
     nothing is claimed for the connection: its server is away, or asked for patience.
@@ -27,6 +29,7 @@ class Connection(models.Model):
     options = models.JSONField(_("options"), default=dict, blank=True)
     secret = models.BinaryField(default=b"", blank=True, editable=False)
     webhook_secret = models.BinaryField(default=b"", blank=True, editable=False)
+    webhook_key = models.BinaryField(default=b"", blank=True, editable=False)
     per_second = models.PositiveIntegerField(_("at most per second"), null=True, blank=True)
     per_minute = models.PositiveIntegerField(_("at most per minute"), null=True, blank=True)
     per_hour = models.PositiveIntegerField(_("at most per hour"), null=True, blank=True)

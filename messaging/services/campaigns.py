@@ -8,12 +8,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from cdp.bell import ring
 from messaging.audiences import check_parts, members_of
 from messaging.models import Campaign, CampaignAudience, CampaignState, CauseKind, MessageState
-from messaging.services.causes import CauseState, Gate
+from messaging.services.causes import CauseName, CauseState, Gate
 from messaging.services.planning import DeliveryRequest, preview_plan
 from messaging.services.sending import PARKED
 
@@ -87,6 +88,14 @@ def count_audience(campaign: Campaign, *, now: datetime) -> AudienceCount:
     sendable = reasons.pop("", 0)
     scaled = {reason: count * step for reason, count in reasons.most_common()}
     return AudienceCount(total, min(sendable * step, total), scaled, step > 1)
+
+
+def name_campaigns(ids: Collection[int]) -> dict[int, CauseName]:
+    """Names and pages of campaigns, for lists of deliveries."""
+    return {
+        pk: CauseName(name, reverse("admin:messaging_campaign_change", args=[pk]), "messaging.view_campaign")
+        for pk, name in Campaign.objects.filter(pk__in=ids).values_list("pk", "name")
+    }
 
 
 def _request(campaign: Campaign, contact_id: int, **rest: Any) -> DeliveryRequest:

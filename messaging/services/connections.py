@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -170,13 +169,6 @@ def verify_connection(*, connection: Connection, now: datetime) -> Verdict:
         values = {"verified_at": now, "last_error": "", "backs_off_until": None, "failures": 0}
     Connection.objects.filter(pk=connection.pk).update(**values)
     return verdict
-
-
-def renew_webhook_secret(*, connection: Connection) -> str:
-    """Give the connection a new address for its provider's webhook; the old one stops working. Returns the secret, once."""
-    secret = token_urlsafe(24)
-    Connection.objects.filter(pk=connection.pk).update(webhook_secret=secrets.encrypt(secret))
-    return secret
 
 
 def rest(*, connection_id: int, words: str, now: datetime, at_least: timedelta = timedelta()) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from cdp.bell import ring
 from cdp.crash import crash_point
 from messaging.bounces.categories import Category
 from messaging.bounces.mail import Notice, NoticeKind, read_mail
+from messaging.bounces.proofs import Received, WebhookRefusedError, check_proof
 from messaging.bounces.providers import WebhookError, read_webhook
 from messaging.models import (
     ActivityKind,
@@ -24,9 +26,10 @@ from messaging.models import (
     NoticeSource,
     NoticeState,
 )
-from messaging.secrets import SecretUnreadableError, decrypt
+from messaging.secrets import SecretUnreadableError
 from messaging.services.activity import ActivityRow, record_activity
 from messaging.services.unsubscribing import Act, unsubscribe
+from messaging.services.webhooks import webhook_access
 from messaging.tracking.hits import storable
 
 log = structlog.get_logger(__name__)
@@ -56,25 +59,35 @@ class Told:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def keep_webhook(
-    connection_id: int, secret: str, body: bytes, headers: Mapping[str, str], *, now: datetime
-) -> bool:
-    """Store a provider's request; False when the secret is not that of the connection. Committed when it returns."""
+def keep_webhook(connection_id: int, secret: str, request: Received, *, now: datetime) -> None:
+    """Store a provider's request once it has proved its origin. Committed when it returns.
+
+    Raises:
+        WebhookRefusedError: `secret` is not that of the connection's address, or the request proves nothing.
+    """
     found = Connection.objects.filter(pk=connection_id, kind=ConnectionKind.ANYMAIL).first()
     try:
-        wanted = decrypt(found.webhook_secret) if found else ""
+        access = webhook_access(found) if found else None
     except SecretUnreadableError as error:
         log.error("webhook_secret_unreadable", connection=connection_id, error=str(error))
-        return False
-    if not wanted or not constant_time_compare(wanted, secret):
-        return False
-    kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
+        access = None
+    if access is None or not access.secret or not constant_time_compare(access.secret, secret):
+        raise WebhookRefusedError(HTTPStatus.NOT_FOUND, "No webhook has this address.")
+    try:
+        check_proof(access.provider, request, key=access.key, password=access.password, now=now)
+    except WebhookRefusedError as error:
+        log.warning("webhook_refused", connection=connection_id, provider=access.provider, reason=str(error))
+        raise
+    kept = {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers}
     with transaction.atomic():
         InboundNotice.objects.create(
-            received_at=now, source=NoticeSource.WEBHOOK, connection_id=connection_id, headers=kept, body=body
+            received_at=now,
+            source=NoticeSource.WEBHOOK,
+            connection_id=connection_id,
+            headers=kept,
+            body=request.body,
         )
         transaction.on_commit(lambda: ring("message_notices"))
-    return True
 
 
 def keep_mails(mailbox_id: int, mails: Sequence[bytes], *, now: datetime) -> None:

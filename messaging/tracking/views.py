@@ -1,6 +1,7 @@
 """The same routes as Django views, for WSGI hosts and the pages: `messaging.tracking.app` serves pixels and clicks faster."""
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from django.utils import translation
 from django.utils.translation import check_for_language
 from django.views.decorators.csrf import csrf_exempt
 
+from messaging.bounces.proofs import Received, WebhookRefusedError
 from messaging.models import UnsubscribeReason
 from messaging.services.hits import truncated
 from messaging.services.notices import keep_webhook
@@ -28,7 +30,7 @@ from messaging.services.viewing import render_sent
 from messaging.tracking.destinations import find_destination
 from messaging.tracking.hits import NewHit, read_address, read_hit, store_hits, wants_no_tracking
 from messaging.tracking.replies import GIF, NO_STORE, account_context
-from messaging.tracking.tokens import Token, TokenKind, read_token
+from messaging.tracking.tokens import Token, TokenKind, base, read_token
 
 log = structlog.get_logger(__name__)
 
@@ -112,19 +114,25 @@ def view_message(request: HttpRequest, token: str) -> HttpResponse:
 @csrf_exempt
 def webhook(request: HttpRequest, connection_id: int, secret: str) -> HttpResponse:
     """A provider tells what became of mail: stored as it came, answered at once, worked by an engine."""
-    if request.method == "HEAD":
+    if request.method in READING:
         return HttpResponse()  # some providers look whether the address exists
     if request.method != "POST":
-        return HttpResponseNotAllowed(("POST", "HEAD"))
+        return HttpResponseNotAllowed(("POST", *READING))
     body = request.body
     if len(body) > LARGEST_WEBHOOK:
         return HttpResponse(status=413)
+    received = Received(body, headers_of(request), f"{base()}{request.path}")
     try:
-        known = keep_webhook(connection_id, secret, body, headers_of(request), now=datetime.now(UTC))
+        keep_webhook(connection_id, secret, received, now=datetime.now(UTC))
+    except WebhookRefusedError as refusal:
+        answer = HttpResponse(f"{refusal}\n", status=refusal.status, content_type="text/plain; charset=utf-8")
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            answer.headers["WWW-Authenticate"] = 'Basic realm="webhook"'
+        return answer
     except (DatabaseError, InterfaceError) as error:
         log.error("webhook_database_away", error=type(error).__name__)
         return HttpResponse(status=503)
-    return HttpResponse(status=200 if known else 404)
+    return HttpResponse()
 
 
 def one_click(request: HttpRequest, token: Token | None, now: datetime) -> HttpResponse:

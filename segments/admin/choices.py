@@ -28,6 +28,7 @@ def choices_of(catalogue: Catalogue, *, own_id: int | None) -> dict[str, Any]:
     ]
     events = [(key, seeded(info.name)) for key, info in sorted(catalogue.event_types.items()) if info.is_used]
     segments = [(str(pk), info.name) for pk, info in catalogue.segments.items() if pk != own_id]
+    words, modes = _functions(), _modes()
     return {
         "fields": fields,
         "events": events,
@@ -42,16 +43,33 @@ def choices_of(catalogue: Catalogue, *, own_id: int | None) -> dict[str, Any]:
             ("eq", "ne", "in", "not_in", "contains", "not_contains", "gt", "gte", "lt", "lte", "between", "is_empty",
              "not_empty", "is_true", "is_false")
         ),
-        "functions": [(fn, fn.replace("_", " ")) for fn in FUNCTIONS],
+        "functions": [(fn, words[fn]) for fn in FUNCTIONS],
         "windows": _windows(),
         "units": [(unit, _units()[unit]) for unit in UNITS],
-        "modes": [(mode, mode.replace("_", " ")) for mode in MODES],
+        "modes": [(mode, modes[mode]) for mode in MODES],
         "kinds": kinds(),
         "sets": [("in_any", _("in any of")), ("in_all", _("in all of")), ("in_none", _("in none of"))],
         "reaches": [("present", _("is known")), ("reachable", _("can be sent to")), ("status_in", _("is in state"))],
         "choosing": [
             ("subscribed", _("is subscribed to")), ("opted_out", _("opted out of")), ("no_choice", _("made no choice about")),
         ],
+    }  # fmt: skip
+
+
+def _functions() -> dict[str, str]:
+    return {
+        "count": _("number of events"), "sum": _("sum of"), "avg": _("average of"), "min": _("smallest"),
+        "max": _("largest"), "first": _("first value of"), "last": _("last value of"),
+        "distinct": _("different values of"), "distinct_days": _("number of days"), "first_at": _("first time"),
+        "last_at": _("last time"),
+    }  # fmt: skip
+
+
+def _modes() -> dict[str, str]:
+    return {
+        "today": _("is today"), "in": _("is in … days"), "ago": _("was … days ago"),
+        "within_next": _("within the next … days"), "within_last": _("within the last … days"),
+        "month": _("in the month"), "on": _("on the day"),
     }  # fmt: skip
 
 
@@ -79,4 +97,9 @@ def _windows() -> list[Choice]:
         ("all", _("at any time")), ("last", _("in the last")), ("ago", _("exactly … ago")), ("older", _("more than … ago")),
         ("next", _("in the next")), ("absolute", _("from … to")),
     ]  # fmt: skip
-    return found + [(name, name.replace("_", " ")) for name in PERIODS]
+    periods = {
+        "today": _("today"), "yesterday": _("yesterday"), "this_week": _("this week"), "last_week": _("last week"),
+        "this_month": _("this month"), "last_month": _("last month"), "this_quarter": _("this quarter"),
+        "last_quarter": _("last quarter"), "this_year": _("this year"), "last_year": _("last year"),
+    }  # fmt: skip
+    return found + [(name, periods[name]) for name in PERIODS]

@@ -28,6 +28,7 @@ from segments.services import definitions, journal
 from segments.services.chunks import stored_members
 from segments.services.definitions import SegmentRefused
 from segments.services.preview import count_reach, explain
+from segments.services.upkeep import kept_since
 from segments.services.uses import uses_of
 
 SEE_PERSONAL = "contacts.view_personal_data"
@@ -42,6 +43,7 @@ def _in_state(*states: str) -> Any:
 class SegmentAdmin(ListAdmin):
     list_display = ("segment", "status", "contacts", "week", "updated")
     search_fields = ("name", "purpose")
+    search_help_text = gettext_lazy("name, purpose")
     list_select_related = ("build",)
     orders = (Order("", "", ("-id",)),)
     views = (
@@ -146,7 +148,11 @@ class SegmentAdmin(ListAdmin):
         extras = columns.read_extras(rows, may_see=request.user.has_perm(SEE_PERSONAL))
         entered = journal.entered_at(segment.pk, [row.pk for row in rows])
         members = [(row, extras[row.pk], entered.get(row.pk)) for row in rows]
-        context = {"tab": "contacts", "members": members, "older": older, "is_first": start == 0}
+        since = kept_since(timezone.now())
+        context = {
+            "tab": "contacts", "members": members, "older": older, "is_first": start == 0,
+            "forgotten": since if segment.created_at < since else None,
+        }  # fmt: skip
         return self._render(request, segment, "segments/members.html", context)
 
     def history_tab(self, request: HttpRequest, segment_id: int) -> Any:

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ class Rows:
         where: what always holds (SQL with its parameters).
         order: columns that break ties of `at`, e.g. `e.seq`.
         document: SQL of type jsonb that holds all parameters.
+        is_indexed: whether equality with a parameter's folded text, and being a list, are each asked of an index.
         figures: aggregates of one's own, as (function's name, SQL over a person's rows); pass their names to `Measure.read`.
     """
 
@@ -46,6 +47,7 @@ class Rows:
     params: tuple[Any, ...] = ()
     order: str = ""
     document: str = "'{}'::jsonb"
+    is_indexed: Callable[[str], bool] = bool  # of no name but the empty one, which none has
     figures: tuple[tuple[str, str], ...] = ()
 
     def param(self, name: str) -> str:
@@ -131,6 +133,19 @@ class Where:
             text, params = self._compare(document, depth)
         return (f"(({text}) IS NOT TRUE)" if self.is_negated else f"({text})"), params
 
+    @property
+    def is_for_index(self) -> bool:
+        """Whether rows are found by a parameter's folded text: by the first index, or as lists by the second."""
+        is_text = self.cmp in ("eq", "in") and not self.is_exact and not _is_number(self.value)
+        return is_text and not self.op and not self.is_negated and "." not in self.param
+
+    def branches(self, document: str) -> tuple[Sql, Sql]:
+        """What `sql` says of a single value and of a list, which exclude each other: each for its index."""
+        own = value_at(document, self.param)
+        inner, params = self.predicate("i1.v")
+        listed = f"EXISTS (SELECT 1 FROM jsonb_array_elements({own}) i1(v) WHERE {inner})"
+        return self.predicate(own), (f"(jsonb_typeof({own}) = 'array' AND {listed})", params)
+
     def _compare(self, document: str, depth: int) -> Sql:
         own = value_at(document, self.param)
         positive, is_complement = operators.positive_of(self.cmp)
@@ -199,6 +214,18 @@ def join_sql(items: Sequence[Where], document: str, op: str, *, depth: int = 1) 
         texts.append(text)
         params += more
     return f" {op.upper()} ".join(texts) if texts else "true", tuple(params)
+
+
+def apart(items: Sequence[Where], rows: Rows) -> list[Sql]:
+    """`join_sql` by and, as conditions that exclude each other when an index serves each better than their OR.
+
+    Of an OR the store must look at every row that its indexes found; of a single comparison it need not.
+    """
+    for place, item in enumerate(items):
+        if item.is_for_index and rows.is_indexed(item.param):
+            rest, params = join_sql([*items[:place], *items[place + 1 :]], rows.document, "and")
+            return [(f"{text} AND {rest}", (*more, *params)) for text, more in item.branches(rows.document)]
+    return [join_sql(items, rows.document, "and")]
 
 
 def window_sql(window: Window, rows: Rows, scope: Scope) -> tuple[Sql, Sql]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from segments.catalogue import Catalogue
@@ -54,7 +55,7 @@ class EventLeaf(Leaf):
         number = catalogue.event_type(self.event).id
         return Rows(
             source="events_event e", person="e.person_id", at="e.event_at", order="e.seq", document="e.params",
-            where=f"e.event_type_id = {number}",
+            where=f"e.event_type_id = {number}", is_indexed=partial(catalogue.is_indexed, number),
         )  # fmt: skip
 
     def _since(self, scope: Scope) -> Sql:

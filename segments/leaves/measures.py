@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from segments.leaves import operators, wording
-from segments.leaves.activity import Rows, Where, join_sql, quote, window_edges, window_sql
+from segments.leaves.activity import Rows, Where, apart, join_sql, quote, window_edges, window_sql
 from segments.leaves.base import Figured, Query, Scope, fetch_one
 from segments.leaves.moments import range_of
 from segments.leaves.operators import Sql, TextValue, range_sql
@@ -95,9 +95,8 @@ class Measure:
         else:
             text, values = self.having(cmp, scope)
             verdict = (f"NOT ({text})" if without_rows else text), values
-        narrow, ids = scope.narrow(rows.person)
-        sql = f"SELECT {rows.person} AS person_id FROM {rows.source}{joins[0]} WHERE {rows.where} AND {condition[0]}{narrow}"
-        params = (*joins[1], *rows.params, *condition[1], *ids)
+        source, params = self._source(rows, joins, condition, window, where, scope, more)
+        sql = f"SELECT {rows.person} AS person_id FROM {source}"
         if verdict[0] != "true":
             sql += (
                 f" GROUP BY {rows.person} HAVING {verdict[0].replace('[figure]', rows.plain(figure, value))}"
@@ -110,6 +109,33 @@ class Measure:
             order=rows.order, base=(rows.where, rows.params), counted=condition, value=value, figure=figure,
             low=window.range(scope.now, scope.catalogue.zone).low, verdict=verdict,
         )  # fmt: skip
+
+    def _source(
+        self,
+        rows: Rows,
+        joins: Sql,
+        condition: Sql,
+        window: Window,
+        where: Sequence[Where],
+        scope: Scope,
+        more: Sql,
+    ) -> Sql:
+        """FROM and WHERE of the rows that count; of everybody and by an index, as the union of what excludes each other."""
+        parts = apart(where, rows) if scope.among is None and not joins[0] else []
+        if len(parts) < 2:
+            narrow, ids = scope.narrow(rows.person)
+            text = f"{rows.source}{joins[0]} WHERE {rows.where} AND {condition[0]}{narrow}"
+            return text, (*joins[1], *rows.params, *condition[1], *ids)
+        alias = rows.source.rpartition(" ")[2]
+        _joins, (inside, inside_params) = window_sql(window, rows, scope)
+        texts: list[str] = []
+        params: list[Any] = []
+        for text, some in parts:
+            texts.append(
+                f"SELECT {alias}.* FROM {rows.source} WHERE {rows.where} AND {inside} AND {text} AND {more[0]}"
+            )
+            params += (*rows.params, *inside_params, *some, *more[1])
+        return f"({' UNION ALL '.join(texts)}) {alias}", tuple(params)
 
     def _is_at_least_one(self, cmp: str) -> bool:
         """Any row decides: nothing has to be counted."""

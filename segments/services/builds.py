@@ -34,11 +34,11 @@ from segments.models import (
 )
 from segments.rules import BrokenReference, DefinitionError, read_definition
 from segments.services.checking import check_definition
-from segments.services.chunks import replace_members, stored_members
+from segments.services.chunks import changed_chunks, replace_members, stored_members
 from segments.services.clock import edges_of
 from segments.services.definitions import break_segment, request_build
 from segments.services.evaluation import FOR_FULL_SCANS, Pass
-from segments.services.journal import Difference, note_changes, resize
+from segments.services.journal import Difference, write_changes
 from segments.services.queue import append
 
 log = structlog.get_logger(__name__)
@@ -247,14 +247,15 @@ def _swap(attempt: Attempt, members: BitMap64, *, now: datetime, seconds: Callab
         after = (members - met) | (before & met)
         is_first = segment.built_fingerprint == ""
         is_same = segment.is_current
-        replace_members(segment_id, before=before, after=after)
+        if is_first and not row.does_announce:
+            replace_members(segment_id, before=before, after=after)
+        else:
+            _announce(segment_id, before, after, row, is_same=is_same, now=now)
         crash_point("swap_chunks_written")
         drift = (
             _drift(segment, before ^ after, now=now) if row.is_checking and is_same and segment.is_live else 0
         )
         _finish(segment, row, size=len(after), drift=drift, seconds=seconds(), now=now)
-        if not is_first or row.does_announce:
-            _announce(segment_id, before, after, row, is_same=is_same, now=now)
         Meanwhile.objects.filter(segment_id=segment_id).delete()
         append([(f"only.{segment_id}", person, not is_same) for person in met], now=now)
         if not is_same:
@@ -277,12 +278,12 @@ def _finish(segment: Segment, row: Build, *, size: int, drift: int, seconds: flo
 def _announce(
     segment_id: int, before: BitMap64, after: BitMap64, row: Build, *, is_same: bool, now: datetime
 ) -> None:
-    """Journal a build's differences; those of another definition are muted unless the author wanted them aloud."""
+    """Write a build's differences and journal them; those of another definition are muted unless wanted aloud."""
     is_muted = (row.is_muted or not is_same) and not row.does_announce
     reason = ChangeReason.DEFINITION if not is_same else row.reason
     if before != after:
-        note_changes([Difference(segment_id, after - before, before - after, is_muted, reason)], now=now)
-        resize([segment_id], now=now)
+        difference = Difference(segment_id, after - before, before - after, is_muted, reason)
+        write_changes([difference], changed_chunks(segment_id, before=before, after=after), now=now)
 
 
 def _drift(segment: Segment, changed: BitMap64, *, now: datetime) -> int:

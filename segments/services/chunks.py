@@ -1,6 +1,7 @@
 """The stored members of segments: chunks of bitmaps, read whole or where asked, written where they differ."""
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from django.db import connection
@@ -9,14 +10,18 @@ from pyroaring import BitMap64
 from segments.models import SegmentChunk
 from segments.services import packing
 
+ChangedChunks = dict[tuple[int, int], BitMap64]  # by segment and number; an empty one goes
+# The bitmaps travel as one value; each row takes its part.
 WRITE = """
 INSERT INTO segments_segmentchunk (segment_id, chunk, bits, count)
-SELECT segment_id, chunk, bits, count FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::int[])
-    AS w (segment_id, chunk, bits, count)
+SELECT segment_id, chunk, substring(%(bits)s::bytea FROM start FOR length), count
+FROM unnest(%(segments)s::bigint[], %(chunks)s::bigint[], %(starts)s::int[], %(lengths)s::int[], %(counts)s::int[])
+    AS w (segment_id, chunk, start, length, count)
 ON CONFLICT (segment_id, chunk) DO UPDATE SET bits = excluded.bits, count = excluded.count
 """
 REMOVE = """
-DELETE FROM segments_segmentchunk c USING unnest(%s::bigint[], %s::bigint[]) AS w (segment_id, chunk)
+DELETE FROM segments_segmentchunk c USING unnest(%(empty_segments)s::bigint[], %(empty_chunks)s::bigint[])
+    AS w (segment_id, chunk)
 WHERE c.segment_id = w.segment_id AND c.chunk = w.chunk
 """
 READ = """
@@ -68,23 +73,41 @@ def read_chunks(
     return found
 
 
-def write_chunks(changed: dict[tuple[int, int], BitMap64]) -> None:
-    """Write whole chunks by (segment, number); empty ones go."""
-    kept = {key: ids for key, ids in changed.items() if ids}
-    gone = [key for key in changed if key not in kept]
-    with connection.cursor() as cursor:
-        if kept:
-            order = sorted(kept)
-            columns: list[list[Any]] = [
-                [segment for segment, _ in order], [chunk for _, chunk in order],
-                [packing.serialise(kept[key]) for key in order], [len(kept[key]) for key in order],
-            ]  # fmt: skip
-            cursor.execute(WRITE, columns)
-        if gone:
-            cursor.execute(REMOVE, [[segment for segment, _ in gone], [chunk for _, chunk in gone]])
+def writing(changed: ChangedChunks) -> tuple[list[str], dict[str, Any]]:
+    """The statements that write whole chunks, empty ones going, and their parameters."""
+    kept = sorted(key for key, ids in changed.items() if ids)
+    gone = sorted(key for key, ids in changed.items() if not ids)
+    statements: list[str] = []
+    values: dict[str, Any] = {}
+    if kept:
+        parts = [packing.serialise(changed[key]) for key in kept]
+        lengths = [len(part) for part in parts]
+        values |= {
+            "segments": packing.array_of(segment for segment, _ in kept),
+            "chunks": packing.array_of(chunk for _, chunk in kept),
+            "counts": packing.array_of(len(changed[key]) for key in kept),
+            "bits": b"".join(parts), "lengths": packing.array_of(lengths),
+            "starts": packing.array_of(accumulate(lengths[:-1], initial=1)),
+        }  # fmt: skip
+        statements.append(WRITE)
+    if gone:
+        values |= {
+            "empty_segments": packing.array_of(segment for segment, _ in gone),
+            "empty_chunks": packing.array_of(chunk for _, chunk in gone),
+        }
+        statements.append(REMOVE)
+    return statements, values
+
+
+def changed_chunks(segment_id: int, *, before: BitMap64, after: BitMap64) -> ChangedChunks:
+    """The chunks in which two sets of a segment's members differ, as they shall be."""
+    touched = packing.chunks_in(before ^ after)
+    return {(segment_id, chunk): packing.chunk_of(after, chunk) for chunk in touched}
 
 
 def replace_members(segment_id: int, *, before: BitMap64, after: BitMap64) -> None:
-    """Write the chunks in which two sets differ."""
-    touched = packing.chunks_in(before ^ after)
-    write_chunks({(segment_id, chunk): packing.chunk_of(after, chunk) for chunk in touched})
+    """Write the chunks in which two sets differ; tells nobody (`journal.write_changes` does)."""
+    statements, values = writing(changed_chunks(segment_id, before=before, after=after))
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement, values)

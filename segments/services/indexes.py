@@ -1,10 +1,8 @@
 """Indexes on event parameters that conditions ask for often: a selective condition then reads only its rows."""
 
-import hashlib
-
 from django.db import connection
 
-from segments.catalogue import Catalogue
+from segments.catalogue import Catalogue, parameter_index
 from segments.leaves.activity import value_at
 
 # The expression is the one `segments.leaves.activity.Where` compares with; the second index answers "is it a list?".
@@ -25,8 +23,7 @@ def index_parameter(event: str, param: str) -> str:
         BrokenReference: no event type in use has the key.
     """
     type_id = Catalogue().event_type(event).id
-    digest = hashlib.sha256(f"{type_id} {param}".encode()).hexdigest()[:12]
-    name = f"segments_param_{digest}"
+    name = parameter_index(type_id, param)
     value = value_at("params", param).replace("%%", "%")
     with connection.cursor() as cursor:
         for statement in (VALUES, LISTS):

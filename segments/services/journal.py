@@ -1,4 +1,4 @@
-"""Writes what changed: the journal, the days' figures and sizes, and tells higher apps; all in the caller's transaction.
+"""Writes what changed: chunks, the journal, the days' figures and sizes, and tells higher apps; in the caller's transaction.
 
 A few persons are a row each; many of one chunk are one packed row. The view `segments_journal` reads both.
 """
@@ -12,22 +12,30 @@ from django.db import connection
 from pyroaring import BitMap64
 
 from cdp.hooks import MembershipChanged, membership_changed
-from segments.models import MembershipChange, PackedChange, SegmentSource
+from segments.models import MembershipChange, PackedChange
 from segments.services import packing
+from segments.services.chunks import ChangedChunks, writing
 
 PACKED_FROM = 64  # persons of one segment and chunk that came, or went, in one pass
 HALF = 1 << 15  # `lows` are two-byte integers with a sign
+# All that a pass writes is one statement: its parts, then what it has to know.
+BEGINNING = "WITH pass AS MATERIALIZED (SELECT nextval('segments_pass_seq') AS id)"
+ENDING = """
+SELECT id, ARRAY(SELECT DISTINCT source FROM segments_segmentsource WHERE source = ANY(%(words)s::text[])) FROM pass
+"""
 NOTE = """
 INSERT INTO segments_membershipchange (pass_id, segment_id, person_id, is_entering, is_muted, reason, at)
-SELECT %s, segment_id, person_id, is_entering, is_muted, reason, %s
-FROM unnest(%s::bigint[], %s::bigint[], %s::bool[], %s::bool[], %s::text[])
-    AS w (segment_id, person_id, is_entering, is_muted, reason)
+SELECT pass.id, w.segment_id, w.person_id, w.is_entering, w.is_muted, w.reason, %(now)s
+FROM pass, unnest(%(one_segments)s::bigint[], %(one_persons)s::bigint[], %(one_entering)s::bool[], %(one_muted)s::bool[],
+    %(one_reasons)s::text[]) AS w (segment_id, person_id, is_entering, is_muted, reason)
 """
+# The persons of all rows travel as one array; each row takes its part.
 NOTE_PACKED = """
 INSERT INTO segments_packedchange (pass_id, segment_id, chunk, is_entering, is_muted, reason, at, lows)
-SELECT %s, segment_id, chunk, is_entering, is_muted, reason, %s, lows::smallint[]
-FROM unnest(%s::bigint[], %s::bigint[], %s::bool[], %s::bool[], %s::text[], %s::text[])
-    AS w (segment_id, chunk, is_entering, is_muted, reason, lows)
+SELECT pass.id, w.segment_id, w.chunk, w.is_entering, w.is_muted, w.reason, %(now)s, (%(lows)s::smallint[])[w.start:w.stop]
+FROM pass, unnest(%(many_segments)s::bigint[], %(many_chunks)s::bigint[], %(many_entering)s::bool[], %(many_muted)s::bool[],
+    %(many_reasons)s::text[], %(many_starts)s::int[], %(many_stops)s::int[])
+    AS w (segment_id, chunk, is_entering, is_muted, reason, start, stop)
 """
 # Segments that refer to the changed ones look at these persons again.
 CASCADE = """
@@ -38,14 +46,16 @@ WHERE pass_id = %s AND segment_id = ANY(%s)
 # Whoever writes holds the segments' lanes, so nobody else has their rows of the day.
 COUNT_DAY = """
 INSERT INTO segments_segmentday (segment_id, day, entered, "left")
-SELECT segment_id, %s, came, went FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w (segment_id, came, went)
+SELECT segment_id, %(day)s, came, went
+FROM unnest(%(changed)s::bigint[], %(came)s::bigint[], %(went)s::bigint[]) AS w (segment_id, came, went)
 ON CONFLICT (segment_id, day) DO UPDATE
 SET entered = segments_segmentday.entered + excluded.entered, "left" = segments_segmentday."left" + excluded."left"
 """
+# Nor does anybody else count them; each night's build sets the size to what it finds.
 RESIZE = """
-UPDATE segments_segment s SET changed_at = %s, size =
-    (SELECT coalesce(sum(c.count), 0) FROM segments_segmentchunk c WHERE c.segment_id = s.id)
-WHERE s.id = ANY(%s)
+UPDATE segments_segment s SET changed_at = %(now)s, size = s.size + w.came - w.went
+FROM unnest(%(changed)s::bigint[], %(came)s::bigint[], %(went)s::bigint[]) AS w (segment_id, came, went)
+WHERE s.id = w.segment_id
 """
 ENTERED = """
 SELECT DISTINCT ON (person_id) person_id, at FROM (
@@ -78,26 +88,56 @@ class Difference:
 
 @dataclass(slots=True)
 class _Rows:
-    """Rows to write, as columns: segment, person or chunk, entering, muted, reason and, packed, the persons."""
+    """Rows to write, as columns: segment, person or chunk, entering, muted, reason and, packed, the persons' place."""
 
     single: list[tuple[int, int, bool, bool, str]] = field(default_factory=list)
-    packed: list[tuple[int, int, bool, bool, str, str]] = field(default_factory=list)
+    packed: list[tuple[int, int, bool, bool, str, int, int]] = field(default_factory=list)
+    lows: list[str] = field(default_factory=list)  # parts of an array in SQL's notation
+    length: int = 0  # of all parts
 
     def add(self, one: Difference, ids: BitMap64, *, is_entering: bool) -> None:
         more = (is_entering, one.is_muted, one.reason)
+        place = 0  # of the chunk's first among the ids
+        lows = low_halves(ids)
         for chunk in packing.chunks_in(ids):
             start = chunk << packing.CHUNK_BITS
-            if ids.range_cardinality(start, start + packing.CHUNK) < PACKED_FROM:
-                few = packing.chunk_of(ids, chunk)
-                self.single += [(one.segment_id, person, *more) for person in few]
+            count = ids.range_cardinality(start, start + packing.CHUNK)
+            some = lows[place : place + count]
+            place += count
+            if count < PACKED_FROM:
+                middle = start + HALF
+                self.single += [(one.segment_id, middle + low, *more) for low in some]
                 continue
-            middle = start + HALF
-            lows = ",".join([str(person - middle) for person in packing.chunk_of(ids, chunk)])
-            self.packed.append((one.segment_id, chunk, *more, f"{{{lows}}}"))
+            self.packed.append((one.segment_id, chunk, *more, self.length + 1, self.length + count))
+            self.lows.append(str(some)[1:-1])
+            self.length += count
+
+    def parts(self) -> tuple[list[str], dict[str, Any]]:
+        """The statements that write the rows, and their parameters."""
+        statements: list[str] = []
+        values: dict[str, Any] = {}
+        if self.single:
+            statements.append(NOTE)
+            values |= _columns("one", ("segments", "persons", "entering", "muted", "reasons"), self.single)
+        if self.packed:
+            names = ("segments", "chunks", "entering", "muted", "reasons", "starts", "stops")
+            statements.append(NOTE_PACKED)
+            values |= _columns("many", names, self.packed)
+            values["lows"] = packing.array_of(self.lows)
+        return statements, values
 
 
-def note_changes(differences: Sequence[Difference], *, now: datetime) -> int:
-    """Write the journal of one pass, pass it on to segments that refer to these, and announce it.
+def low_halves(ids: BitMap64) -> list[int]:
+    """The low 16 bits of ids less 32 768, in the order of the ids."""
+    words = memoryview(ids.shift(HALF).to_array()).cast("B").cast("h")
+    return words[::4].tolist() if ids else []
+
+
+def write_changes(differences: Sequence[Difference], chunks: ChangedChunks, *, now: datetime) -> int:
+    """Write what a pass changed: chunks, journal, figures of the day and sizes, in one statement.
+
+    It is passed on to segments that refer to these, and announced. The caller holds the segments' lanes, and `chunks` are
+    those in which the differences lie.
 
     Returns the pass's id.
     """
@@ -109,32 +149,30 @@ def note_changes(differences: Sequence[Difference], *, now: datetime) -> int:
         came, went = counts.get(one.segment_id, (0, 0))
         counts[one.segment_id] = came + len(one.entered), went + len(one.left)
     segment_ids = sorted(counts)
-    words = [f"segment.{number}" for number in segment_ids]
-    referred = SegmentSource.objects.filter(source__in=words).values_list("source", flat=True)
-    day = [segment_ids, [counts[key][0] for key in segment_ids], [counts[key][1] for key in segment_ids]]
+    written, values = writing(chunks)
+    noted, more = rows.parts()
+    values |= more
+    values |= {
+        "now": now, "day": now.astimezone(UTC).date(), "changed": packing.array_of(segment_ids),
+        "words": packing.array_of(f"segment.{number}" for number in segment_ids),
+        "came": packing.array_of(counts[key][0] for key in segment_ids),
+        "went": packing.array_of(counts[key][1] for key in segment_ids),
+    }  # fmt: skip
+    parts = [f"part{place} AS ({text})" for place, text in enumerate([*written, *noted, COUNT_DAY, RESIZE])]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('segments_pass_seq')")
-        pass_id = int(cursor.fetchone()[0])
-        if rows.single:
-            cursor.execute(NOTE, [pass_id, now, *_columns(rows.single)])
-        if rows.packed:
-            cursor.execute(NOTE_PACKED, [pass_id, now, *_columns(rows.packed)])
-        if outer := [int(word.removeprefix("segment.")) for word in set(referred)]:
+        cursor.execute(", ".join([BEGINNING, *parts]) + ENDING, values)
+        pass_id, referred = cursor.fetchone()
+        if referred:
+            outer = [int(word.removeprefix("segment.")) for word in referred]
             cursor.execute(CASCADE, [now, pass_id, outer])
-        cursor.execute(COUNT_DAY, [now.astimezone(UTC).date(), *day])
     count = sum(came + went for came, went in counts.values())
     membership_changed.send(MembershipChanged(pass_id=pass_id, segment_ids=segment_ids, count=count, now=now))
-    return pass_id
+    return int(pass_id)
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def resize(segment_ids: Sequence[int], *, now: datetime) -> None:
-    """Bring the sizes of segments up to their chunks."""
-    with connection.cursor() as cursor:
-        cursor.execute(RESIZE, [now, list(segment_ids)])
+def _columns(kind: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, str]:
+    columns = zip(*rows, strict=True)
+    return {f"{kind}_{name}": packing.array_of(column) for name, column in zip(names, columns, strict=True)}
 
 
 def entered_at(segment_id: int, ids: Sequence[int]) -> dict[int, datetime]:

@@ -15,13 +15,13 @@ from pyroaring import BitMap64
 
 from cdp.crash import crash_point
 from segments.catalogue import Catalogue
-from segments.models import Build, BuildState, ChangeReason, Lane, Segment, SegmentSource, SegmentState
+from segments.models import BuildState, ChangeReason, Segment, SegmentSource, SegmentState
 from segments.rules import BrokenReference, Definition, DefinitionError
 from segments.services import packing
-from segments.services.chunks import read_chunks, write_chunks
+from segments.services.chunks import ChangedChunks, read_chunks
 from segments.services.definitions import break_segment, request_build
 from segments.services.evaluation import Pass
-from segments.services.journal import Difference, forget, note_changes, resize
+from segments.services.journal import Difference, forget, write_changes
 from segments.services.queue import ERASED, EVERYTHING
 from segments.services.trees import Trees
 
@@ -33,6 +33,14 @@ REBUILD_LEAST = 1_000
 CLAIM = """
 DELETE FROM segments_dirty WHERE id IN (SELECT id FROM segments_dirty ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING source, person_id, is_muted, reason
+"""
+LOCK = "SELECT segment_id FROM segments_lane WHERE segment_id = ANY(%s) ORDER BY segment_id FOR UPDATE"
+# Read after the lanes are held: what was committed before they were counts. With it, everybody by the table's estimate.
+READ = """
+SELECT s.id, s.fingerprint, s.built_fingerprint, b.state,
+    (SELECT reltuples::bigint FROM pg_class WHERE oid = 'contacts_contact'::regclass)
+FROM segments_segment s JOIN segments_build b ON b.segment_id = s.id
+WHERE s.id = ANY(%s) AND s.state = %s AND s.is_live ORDER BY s.id
 """
 REMEMBER = """
 INSERT INTO segments_meanwhile (segment_id, person_id)
@@ -104,27 +112,22 @@ def _fan_out(rows: Iterable[tuple[str, int, bool, str]]) -> dict[int, Target]:
 
 
 def _bring_up_to_date(targets: dict[int, Target], *, now: datetime) -> None:
-    held = list(
-        Lane.objects.filter(pk__in=targets).order_by("pk").select_for_update().values_list("pk", flat=True)
-    )
-    builds = dict(Build.objects.filter(pk__in=held).values_list("pk", "state"))
-    segments = list(
-        Segment.objects.filter(pk__in=held, state=SegmentState.ACTIVE, is_live=True)
-        .order_by("pk")
-        .values_list("pk", "fingerprint", "built_fingerprint")
-    )
-    trees = Trees([fingerprint for _pk, fingerprint, _built in segments])
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [list(targets)])
+        held = [segment_id for (segment_id,) in cursor.fetchall()]
+        cursor.execute(READ, [held, SegmentState.ACTIVE])
+        segments = cursor.fetchall()
+    trees = Trees([fingerprint for _pk, fingerprint, *_more in segments])
     catalogue = Catalogue()
-    most = _most_persons()
     wanted: dict[int, Definition] = {}
     fit: set[str] = set()  # forms of conditions that name nothing that is gone
-    for segment_id, fingerprint, built in segments:
+    for segment_id, fingerprint, built, state, everybody in segments:
         target = targets[segment_id]
-        if builds[segment_id] == BuildState.RUNNING:
+        if state == BuildState.RUNNING:
             _remember(segment_id, target.persons)
         if fingerprint != built:
             continue  # its build is to come, and sees these changes
-        if len(target.persons) > most:
+        if len(target.persons) > max(REBUILD_LEAST, int(everybody * REBUILD_SHARE)):  # a rebuild is cheaper
             request_build(segment_id, reason=ChangeReason.DATA, now=now, is_muted=not target.aloud)
             continue
         try:
@@ -150,7 +153,7 @@ def _write(
     evaluation.prefetch(wanted.values())
     stored = read_chunks(list(wanted), list(packing.chunks_in(persons)))
     differences: list[Difference] = []
-    chunks: dict[tuple[int, int], BitMap64] = {}
+    chunks: ChangedChunks = {}
     for segment_id, tree in wanted.items():
         target = targets[segment_id]
         before = packing.union(stored.get(segment_id, {}).values())
@@ -160,9 +163,7 @@ def _write(
             chunks[(segment_id, chunk)] = packing.chunk_of(after, chunk)
         differences += _by_cause(segment_id, changed, after, target)
     if differences:
-        write_chunks(chunks)
-        note_changes(differences, now=now)
-        resize(sorted({one.segment_id for one in differences}), now=now)
+        write_changes(differences, chunks, now=now)
 
 
 def _by_cause(segment_id: int, changed: BitMap64, after: BitMap64, target: Target) -> Iterator[Difference]:
@@ -179,11 +180,3 @@ def _remember(segment_id: int, persons: BitMap64) -> None:
     ids = list(persons)
     with connection.cursor() as cursor:
         cursor.execute(REMEMBER, [[segment_id] * len(ids), ids])
-
-
-def _most_persons() -> int:
-    """Above this many persons of a segment, a rebuild is cheaper: a share of everybody, by the table's estimate."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = 'contacts_contact'::regclass")
-        estimate = int(cursor.fetchone()[0])
-    return max(REBUILD_LEAST, int(estimate * REBUILD_SHARE))

@@ -76,6 +76,11 @@ def chunks_in(ids: BitMap64) -> Iterator[int]:
         at = ids.next_set_bit(beyond)
 
 
+def array_of(values: Iterable[object]) -> str:
+    """An array in SQL's notation, to be cast by the statement; of numbers, truths and plain words."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
 def serialise(ids: BitMap64) -> bytes:
     return bytes(ids.serialize())
 

@@ -45,7 +45,7 @@ SENT_AGAIN = 0.02  # of the acknowledged requests, as a sender does who lost the
 ROUND = ["web", "worker", "postgres", "worker", "web", "postgres", "crash point", "crash point"]
 POINTS = [  # point → the process that dies there
     ("process_before_commit", "work-fast"), ("accept_after_commit", "web"), ("process_after_commit", "work-fast"),
-    ("accept_before_commit", "web"), ("upsert_before_commit", "work-fast"), ("process_before_store", "work-fast"),
+    ("accept_before_write", "web"), ("upsert_before_commit", "work-fast"), ("process_before_store", "work-fast"),
 ]  # fmt: skip
 # The product promises 2 s. The test adds its own look every 20 ms and the scheduling of a busy two-core machine.
 VISIBLE_SECONDS = 3.0

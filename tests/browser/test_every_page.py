@@ -44,6 +44,7 @@ FOR_VIEWERS = """
 contacts/: contact/ contact/N/change/ contact/N/activity/ contactlist/
 events/: event/ event/live/ eventtype/
 segments/segment/: / N/change/
+messaging/: message/ message/N/change/ campaign/ campaign/N/change/ delivery/ delivery/N/change/ messagereport/campaign/N/
 workflows/workflow/: / N/change/ N/launches/
 """
 

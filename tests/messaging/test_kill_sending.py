@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROWS = int(os.environ.get("CDP_KILL_TEST_ROWS", "600"))
+AWAY = float(os.environ.get("CDP_SMTP_AWAY", "0"))  # seconds that the server stays away once it is noticed
 WORKER = """
 import threading, django
 django.setup()
@@ -163,6 +164,8 @@ def test_the_server_goes_away_in_mid_send(tmp_path):
             wait_for(lambda: len(sink.received()) > ROWS // 4, worker)
             sink.stop()
             wait_for(lambda: Connection.objects.filter(failures__gte=2).exists(), worker)
+            time.sleep(AWAY)
+            assert worker.poll() is None
             assert not Delivery.objects.filter(state="failed").exists()
             sink.start()
             wait_for(lambda: not Delivery.objects.exclude(state__in=FINAL_STATES).exists(), worker)
@@ -177,7 +180,7 @@ def test_the_server_goes_away_in_mid_send(tmp_path):
 
 
 def wait_for(is_true, worker: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 120 + AWAY
     while not is_true():
         assert worker.poll() is None, "the worker died"
         assert time.monotonic() < deadline, "it takes too long"

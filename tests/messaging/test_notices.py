@@ -18,6 +18,7 @@ from messaging.services.notices import forget_notices, keep_mails, process_notic
 from messaging.tracking.tokens import TokenKind, bounce_address, make_token, unsubscribe_address
 from tests.messaging.sent import NOW, sent
 from tests.messaging.test_bounce_mail import SAMPLES
+from tests.messaging.webhooks import PASSWORD, basic
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=5)
@@ -44,7 +45,10 @@ def status(row: Delivery) -> str:
 
 def connection(provider: str = "postmark") -> Connection:
     return Connection.objects.create(
-        name="esp", kind="anymail", options={"provider": provider}, webhook_secret=encrypt(SECRET)
+        name="esp",
+        kind="anymail",
+        options={"provider": provider},
+        webhook_secret=encrypt(f"{SECRET} {PASSWORD}"),
     )
 
 
@@ -138,7 +142,7 @@ def test_what_the_database_cannot_hold_is_left_out() -> None:
 def test_a_webhook_is_stored_answered_and_worked_later(client) -> None:
     row, _ = sent()
     path = f"/hooks/mail/{connection().pk}/{SECRET}"
-    reply = client.post(path, postmark(row), content_type="application/json")
+    reply = client.post(path, postmark(row), content_type="application/json", headers=basic())
     assert (reply.status_code, InboundNotice.objects.get().state, Activity.objects.count()) == (
         200,
         "waiting",
@@ -157,7 +161,7 @@ def test_webhooks_in_any_order_and_twice_end_alike(client) -> None:
         postmark(row, "SpamComplaint", Type="SpamComplaint"),
         *[postmark(row, "Delivery", DeliveredAt="2026-06-15T12:01:00Z")] * 2,
     ):
-        client.post(path, body, content_type="application/json")
+        client.post(path, body, content_type="application/json", headers=basic())
     process_notices(now=LATER)
     row.refresh_from_db()
     assert sorted(found.kind for found in Activity.objects.all()) == ["delivered", "spam"]
@@ -167,7 +171,7 @@ def test_webhooks_in_any_order_and_twice_end_alike(client) -> None:
 def test_a_webhook_names_its_delivery_or_message_and_recipient(client) -> None:
     row, _ = sent(provider_id="pm-1")
     path = f"/hooks/mail/{connection().pk}/{SECRET}"
-    client.post(path, postmark(row, Metadata={}), content_type="application/json")
+    client.post(path, postmark(row, Metadata={}), content_type="application/json", headers=basic())
     process_notices(now=LATER)
     assert status(row) == "blacklisted"
 
@@ -176,7 +180,10 @@ def test_a_webhook_names_its_delivery_or_message_and_recipient(client) -> None:
 def test_a_webhook_with_another_secret_is_not_kept(client, secret: str) -> None:
     row, _ = sent()
     reply = client.post(
-        f"/hooks/mail/{connection().pk}/{secret}", postmark(row), content_type="application/json"
+        f"/hooks/mail/{connection().pk}/{secret}",
+        postmark(row),
+        content_type="application/json",
+        headers=basic(),
     )
     assert (reply.status_code, InboundNotice.objects.count()) == (404, 0)
 
@@ -187,27 +194,32 @@ def test_the_webhook_address_is_made_in_the_admin_and_shown_once(client, admin_u
     page = f"/admin/messaging/connection/{made.pk}/"
     assert client.get(f"{page}webhook/").status_code == 405
     shown = client.post(f"{page}webhook/", follow=True).content.decode()
-    [path] = re.findall(rf"/hooks/mail/{made.pk}/[\w-]+", shown)
-    assert path not in client.get(f"{page}change/").content.decode()
+    [(password, path)] = re.findall(rf"//cdp:([\w-]+)@[^/\s]+(/hooks/mail/{made.pk}/[\w-]+)", shown)
+    again = client.get(f"{page}change/").content.decode()
+    assert path not in again
+    assert password not in again
     row, _ = sent()
-    assert client.post(path, postmark(row), content_type="application/json").status_code == 200
+    shown = {"content_type": "application/json", "headers": basic(password)}
+    assert client.post(path, postmark(row), **shown).status_code == 200
     client.post(f"{page}webhook/")
-    assert client.post(path, postmark(row), content_type="application/json").status_code == 404
+    assert client.post(path, postmark(row), **shown).status_code == 404
 
 
 def test_a_connection_without_a_secret_takes_no_webhooks(client) -> None:
     made = Connection.objects.create(name="esp", kind="anymail", options={"provider": "postmark"})
     assert (
-        client.post(f"/hooks/mail/{made.pk}/{'x' * 20}", "{}", content_type="application/json").status_code
+        client.post(
+            f"/hooks/mail/{made.pk}/{'x' * 20}", "{}", content_type="application/json", headers=basic()
+        ).status_code
         == 404
     )
 
 
 def test_a_webhook_that_cannot_be_read_is_set_aside_with_its_reason(client) -> None:
     path = f"/hooks/mail/{connection().pk}/{SECRET}"
-    client.post(path, "[1, 2", content_type="application/json")
+    client.post(path, "[1, 2", content_type="application/json", headers=basic())
     row, _ = sent()
-    client.post(path, postmark(row), content_type="application/json")
+    client.post(path, postmark(row), content_type="application/json", headers=basic())
     assert process_notices(now=LATER) == 2
     bad, good = InboundNotice.objects.order_by("pk")
     assert (bad.state, good.state) == ("failed", "done")

@@ -1,12 +1,13 @@
 """Reports: figures counted from what happened, human opens only, every number a door, pages of a fixed cost."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from messaging.admin.reports import by_link, filled, link_rows
 from messaging.models import Campaign, Delivery, MessageReport, ReportMark
 from messaging.reports.figures import Figures, Subject, count_figures
 from messaging.reports.indicators import percent
@@ -195,7 +196,8 @@ def test_the_page_shows_rates_and_doors(client, admin_user) -> None:
     assert page.status_code == 200
     assert "50.0 %" in text
     assert f"{sale.url}people/?figure=opened" in text
-    assert 'data-type="line"' in text
+    assert 'class="ui-plot"' in text
+    assert 'class="ui-bars"' in text
     assert "Show numbers" in text
     people = client.get(f"{sale.url}people/?figure=opened")
     assert b"p1@example.com" in people.content
@@ -249,3 +251,25 @@ def test_rates_are_written_with_care() -> None:
     assert [percent(*pair) for pair in ((0, 0), (0, 10), (1, 3), (1, 10_000), (5, None))] == [
         "—", "0.0 %", "33.3 %", "< 0.1 %", "—",
     ]  # fmt: skip
+
+
+def test_hours_in_which_nothing_was_are_drawn_and_days_are_not_split() -> None:
+    first = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    times = {(first + timedelta(hours=hour)).isoformat(): {"opened": 1} for hour in (0, 3, 24 * 5)}
+    found = filled(times)
+    assert [int((at - first) / timedelta(hours=1)) for at in found] == [0, 1, 2, 3, 120]
+    assert [counts.get("opened", 0) for counts in found.values()] == [1, 0, 0, 1, 1]
+    assert filled({}) == {}
+    assert len(filled({first.isoformat(): {"opened": 1}})) == 3, "one alone would be a dot"
+
+
+def test_an_address_in_two_languages_is_one_bar_and_is_shown_without_what_tracking_added() -> None:
+    address = "https://shop.example/tea?size=2&utm_source=us&utm_campaign=x"
+    figures = Figures(
+        links=[(1, address, 3, 2, 0), (2, address, 2, 2, 0), (3, "https://shop.example/", 4, 4, 0)]
+    )
+    chart = by_link(figures, "/people/")
+    assert [(bar.label, bar.value, bar.link) for bar in chart.bars] == [
+        ("shop.example/tea", 5, ""), ("shop.example/", 4, "/people/?figure=clicked&link=3"),
+    ]  # fmt: skip
+    assert link_rows(figures)[0]["url"] == "https://shop.example/tea?size=2"

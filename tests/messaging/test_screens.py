@@ -1,10 +1,13 @@
 """Screens of messages, campaigns, deliveries, connections and the mailbox: they open, ask for rights, and do by POST only."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from contacts.services.lists import add_to_list, ensure_lists
@@ -83,6 +86,24 @@ def test_the_preview_is_the_sending_code_in_a_sandbox(admin_client):
     assert admin_client.get("/admin/messaging/message/preview/").status_code == 405
 
 
+def test_the_page_shows_what_is_saved_before_anything_is_tried(admin_client, client):
+    made = message("<p>Hello {{ contact.first_name | default: 'you' }}</p>")
+    address = f"/admin/messaging/message/{made.pk}/preview/"
+    page = admin_client.get(f"/admin/messaging/message/{made.pk}/change/").text
+    assert f'src="{address}?language=' in page
+    assert 'name="addresses"' in page
+    shown = admin_client.get(f"{address}?language=xx")
+    assert "Hello you" in shown.text
+    assert shown["Content-Security-Policy"].startswith("sandbox")
+    assert client.get(address).status_code in (302, 403)
+    colleague(client, "view_message")
+    assert "Hello you" in client.get(address).text
+    read_only = client.get(f"/admin/messaging/message/{made.pk}/change/").text
+    assert "You can view this message, not change it." in read_only
+    assert "<textarea" not in read_only
+    assert 'name="addresses"' not in read_only
+
+
 def test_personal_data_of_others_stays_hidden_in_previews(client):
     contact = person("ann@example.com", first_name="Ann")
     colleague(client, "view_message")
@@ -138,6 +159,58 @@ def test_deliveries_are_found_by_contact_and_address(admin_client, client):
     page = client.get(f"{base}&view=waiting").text
     assert "p0@example.com" not in page
     assert "@e•••.com" in page
+
+
+def test_deliveries_name_their_cause_and_lead_to_it(admin_client, client):
+    made = Campaign.objects.create(name="Autumn <news>", message=message(), created_at=NOW, updated_at=NOW)
+    plan(message(), people(2), cause_id=made.pk)
+    plan(message(), people(1, "test.example"), kind="test", cause_id=7)
+    base = "/admin/messaging/delivery/"
+    link = f'<a class="ui-link" href="/admin/messaging/campaign/{made.pk}/change/">Autumn &lt;news&gt;</a>'
+    assert admin_client.get(f"{base}?period=all").text.count(link) == 2
+    assert link in admin_client.get(f"{base}{Delivery.objects.order_by('pk').first().pk}/change/").text
+    colleague(client, "view_delivery")
+    plain = client.get(f"{base}?period=all").text
+    assert "Autumn &lt;news&gt;" in plain
+    assert link not in plain
+
+
+def test_an_empty_day_of_deliveries_says_so_and_leads_to_the_others(admin_client):
+    plan(message(), people(1))
+    Delivery.objects.update(planned_at=timezone.now() - timedelta(days=3))
+    for view in ("", "?view=failed"):
+        page = admin_client.get(f"/admin/messaging/delivery/{view}").text
+        assert "Nothing in the last 24 hours" in page
+        more = re.search(
+            r'href="(/admin/messaging/delivery/\?[^"]*period=all[^"]*)">Show all deliveries', page
+        )[1]
+        assert ("view=failed" in more) == bool(view)
+    assert "p0@example.com" in admin_client.get("/admin/messaging/delivery/?period=all").text
+    assert "No deliveries match" in admin_client.get("/admin/messaging/delivery/?period=1").text
+
+
+def test_each_empty_list_says_what_to_do_next(admin_client):
+    for name, words in (
+        ("message", "Create message"), ("campaign", "Create campaign"), ("bouncemailbox", "Add bounce mailbox"),
+        ("inboundnotice", "Open bounce mailboxes"), ("messagereport", "Open campaigns"), ("delivery", "Send a test"),
+    ):  # fmt: skip
+        page = admin_client.get(f"/admin/messaging/{name}/").text
+        assert re.search(rf'class="ui-button[^"]*" href="/[^"]+">{words}', page), name
+
+
+def test_naming_causes_costs_the_same_for_any_number(admin_client):
+    base, costs = "/admin/messaging/delivery/?period=all", []
+    for number in (1, 9):
+        for place in range(number):
+            made = Campaign.objects.create(
+                name=f"c{place}", message=message(), created_at=NOW, updated_at=NOW
+            )
+            plan(message(), people(1, f"{number}{place}.example"), cause_id=made.pk)
+        admin_client.get(base)
+        with CaptureQueriesContext(database) as done:
+            admin_client.get(base)
+        costs.append(len(done))
+    assert costs[0] == costs[1]
 
 
 def test_secrets_are_written_and_never_shown(admin_client):

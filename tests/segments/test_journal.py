@@ -8,7 +8,7 @@ from pyroaring import BitMap64
 
 from contacts.services.erasing import erase_contacts
 from segments.models import MembershipChange, PackedChange, SegmentDay
-from segments.services.journal import PACKED_FROM, Difference, entered_at, newest_changes, note_changes
+from segments.services.journal import PACKED_FROM, Difference, entered_at, newest_changes, write_changes
 from tests.contacts.people import NOW, someone, upsert
 from tests.segments.making import journal, make_segment, members, named, settle
 
@@ -19,7 +19,7 @@ MANY = BitMap64([*range(65_000, 66_000), *range(200_000, 200_100), 500_000, 1 <<
 
 def test_it_works():
     segment = make_segment(named("Ann"))
-    note_changes([Difference(segment.pk, MANY, BitMap64([7]), False, "data")], now=NOW)
+    write_changes([Difference(segment.pk, MANY, BitMap64([7]), False, "data")], {}, now=NOW)
     assert journal(segment) == [(one, one != 7, False, "data") for one in sorted([7, *MANY])]
     assert MembershipChange.objects.count() == 3  # those alone in their chunk, and who left
     assert PackedChange.objects.count() == 3
@@ -29,16 +29,18 @@ def test_it_works():
 def test_when_persons_entered_last():
     segment = make_segment(named("Ann"))
     later = NOW + timedelta(hours=1)
-    note_changes([Difference(segment.pk, MANY, BitMap64(), False, "data")], now=NOW)
-    note_changes([Difference(segment.pk, BitMap64([65_001]), BitMap64([65_002]), False, "data")], now=later)
+    write_changes([Difference(segment.pk, MANY, BitMap64(), False, "data")], {}, now=NOW)
+    write_changes(
+        [Difference(segment.pk, BitMap64([65_001]), BitMap64([65_002]), False, "data")], {}, now=later
+    )
     found = entered_at(segment.pk, [65_000, 65_001, 65_002, 500_000, 1 << 33, 3])
     assert found == {65_000: NOW, 65_001: later, 65_002: NOW, 500_000: NOW, 1 << 33: NOW}
 
 
 def test_the_newest_changes_come_first():
     segment = make_segment(named("Ann"))
-    note_changes([Difference(segment.pk, MANY, BitMap64(), True, "clock")], now=NOW)
-    note_changes([Difference(segment.pk, BitMap64(), BitMap64([65_002]), False, "data")], now=NOW)
+    write_changes([Difference(segment.pk, MANY, BitMap64(), True, "clock")], {}, now=NOW)
+    write_changes([Difference(segment.pk, BitMap64(), BitMap64([65_002]), False, "data")], {}, now=NOW)
     found = newest_changes(segment.pk, limit=100)
     assert len(found) == 100
     assert (found[0].person_id, found[0].is_entering, found[0].reason) == (65_002, False, "data")

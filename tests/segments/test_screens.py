@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -188,6 +189,16 @@ def test_the_record_shows_members_and_what_happened(admin_client):
     assert "is in" in why
     assert "seen:" in why
     assert "No contact is meant" in admin_client.get(record(segment, "why/?contact=nobody")).text
+
+
+def test_members_whose_entering_was_forgotten(admin_client, settings):
+    upsert(someone("X1", "E1", fields={"first_name": "Ann", "last_name": "Lee"}))
+    segment = make_segment(named("Ann"), now=timezone.now())
+    assert "when it was first counted" in admin_client.get(record(segment, "contacts/")).text
+    Segment.objects.update(created_at=timezone.now() - timedelta(days=settings.MEMBERSHIP_DAYS + 1))
+    page = admin_client.get(record(segment, "contacts/")).text
+    assert "when it was first counted" not in page
+    assert "before <time" in page
 
 
 def test_a_broken_segment_says_what_is_gone(admin_client):

@@ -30,7 +30,7 @@ PAGES = {
     "contacts/contactjob/": ("list", 3),
     "jobs/tray/": ("list", 4),
     "contacts/contact/{contact}/change/": ("record", 11),
-    "contacts/contact/{contact}/activity/?period=all": ("record", 11),
+    "contacts/contact/{contact}/activity/?period=all": ("record", 10),
     "contacts/contactlist/": ("list", 4),
     "contacts/subscriptioncategory/": ("list", 3),
     "contacts/contactfield/": ("list", 8),

@@ -91,6 +91,18 @@ def test_it_works(mail):
     assert (run.state, run.sent) == ("completed", [["n_mail", 2, delivery.pk, "email", mail.pk]])
 
 
+def test_a_delivery_names_its_workflow_and_leads_to_the_launch(mail, admin_client):
+    chosen = workflow(row_of(email(mail)))
+    happened(contact(), key="k1")
+    step()
+    row, run = Delivery.objects.get(), the_run()
+    link = f'href="/admin/workflows/workflow/{run.workflow_id}/launches/?run={run.pk}">{chosen.name}</a>'
+    assert link in admin_client.get("/admin/messaging/delivery/?period=all").text
+    assert link in admin_client.get(f"/admin/messaging/delivery/{row.pk}/change/").text
+    page = admin_client.get(f"/admin/workflows/workflow/{run.workflow_id}/launches/?run={run.pk}").text
+    assert str(run.uid) in page
+
+
 @pytest.mark.parametrize(
     ("happens", "opened", "clicked"),
     [([], "no", "no"), (["opened"], "yes", "no"), (["clicked"], "yes", "yes")],

@@ -1,6 +1,7 @@
 """The admin of workflows: every page opens with its right, changes are POST with theirs, and no list grows with its rows."""
 
 import json
+import re
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -123,6 +124,12 @@ def test_a_draft_is_saved_and_its_problems_are_shown(admin_client, flow):
     )
     assert "E08" in answer.text
     assert "nodes[1].data.params" in answer.text
+    line = re.search(r'href="#line-(\d+)">line \d+</a> nodes\[1\]', answer.text)[1]
+    assert f'id="line-{line}" class="is-error"' in answer.text
+    assert 'class="wf-box is-error"' in answer.text
+    assert answer.text.index('class="wf-graph"') < answer.text.index('name="definition"'), (
+        "the graph comes first"
+    )
 
 
 def test_what_cannot_be_read_is_kept_as_it_was_typed(admin_client, flow):

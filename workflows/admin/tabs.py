@@ -12,9 +12,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cdp.ui.seeded import seeded
 from contacts.models import Contact, ContactList
+from events.models import EventType
 from segments.models import Segment
 from workflows.definition import reading
+from workflows.definition.lines import line_of
 from workflows.definition.problems import DefinitionRefused, Problem
 from workflows.definition.structure import Definition
 from workflows.drawing import draw
@@ -28,6 +31,8 @@ from workflows.services.validation import validate
 MOST_CHOICES = 500
 MOST_VERSIONS = 50
 MOST_JOBS = 5
+MOST_LINES = 5_000
+SPARE_LINES = 8  # numbers for what is typed below the end
 WEEK = timedelta(days=7)
 
 
@@ -52,23 +57,68 @@ def definition(
     read, broken = _draft(row)
     problems = [*refused] or ([*broken] if read is None else validate(read, now=now))
     counts = history.count_blocks(row.version_id) if row.version_id is not None else {}
-    drawing = outline = None
+    drawing, outline = None, []
+    context: dict[str, Any] = {}
     if read is not None:
         marks = {one.node: "error" if one.is_error else "warning" for one in reversed(problems) if one.node}
         drawing = draw(read, counts=counts, problems=marks)
         outline = sorted(drawing.boxes, key=lambda box: (box.layer, box.x))
+        context |= _limits(read)
     document = reading.write(read) if read is not None else row.draft  # in the order of the documentation
     draft = json.dumps(document, indent=2, ensure_ascii=False)
     published = reading.read(row.version.definition) if row.version is not None else None
     change = differences(published, read) if read is not None and row.is_draft_changed else None
-    context = {
-        "text": draft if text is None else text, "problems": problems, "drawing": drawing, "outline": outline,
+    shown = draft if text is None else text
+    located = [(one, line_of(shown, one.path)) for one in problems]
+    places = (
+        {node.id: f"nodes[{number}]" for number, node in enumerate(read.nodes)} if read is not None else {}
+    )
+    context |= {
+        "text": shown, "problems": located, "drawing": drawing, "lines": _numbered(shown, located),
+        "outline": [(box, line_of(shown, places.get(box.id, "")) if text is None else 0) for box in outline],
         "errors": sum(one.is_error for one in problems), "revision": row.draft_revision, "change": change,
         "open_count": history.count_open([row.pk])[row.pk],
         "jobs": WorkflowJob.objects.filter(workflow_id=row.pk).order_by("-pk")[:MOST_JOBS],
         "targets": [node.id for node in read.nodes] if read is not None else [],
     }  # fmt: skip
     return Page("definition", "workflows/definition.html", context, status if refused else 200)
+
+
+def _numbered(text: str, problems: Sequence[tuple[Problem, int]]) -> list[tuple[int, str]]:
+    """Numbers of the lines, at most `MOST_LINES`, each with the worst that is wrong on it: error, warning or empty."""
+    tones: dict[int, str] = {}
+    for problem, line in problems:
+        if problem.is_error or line not in tones:
+            tones[line] = "error" if problem.is_error else "warning"
+    count = min(text.count("\n") + 1 + SPARE_LINES, MOST_LINES)
+    return [(number, tones.get(number, "")) for number in range(1, count + 1)]
+
+
+def _limits(read: Definition) -> dict[str, Any]:
+    """What starts and stops launches, in words; two queries."""
+    rules = read.stop.exit_rules
+    keys = {key for rule in rules for key in rule.types} | (
+        {read.start.event.type} if read.start.event else set()
+    )
+    names = dict(EventType.objects.filter(key__in=keys).values_list("key", "name"))
+    wanted = {rule.segment.id for rule in rules if rule.segment is not None and rule.segment.ref == "segment"}
+    found = Segment.objects.filter(pk__in=[pk for pk in wanted if isinstance(pk, int)]).values_list(
+        "pk", "name"
+    )
+    segments = {str(pk): name for pk, name in found}
+
+    def named(key: str) -> str:
+        return str(seeded(names.get(key) or key))
+
+    stops = []
+    for rule in rules:
+        if rule.segment is None:
+            stops.append(_("%(event)s happens") % {"event": ", ".join(map(named, rule.types))})
+        else:
+            stops.append(
+                _("in %(segment)s") % {"segment": segments.get(str(rule.segment.id), str(rule.segment.id))}
+            )
+    return {"starts": named(read.start.event.type) if read.start.event else _("by hand"), "stops": stops}
 
 
 def _draft(row: Workflow) -> tuple[Definition | None, list[Problem]]:
@@ -81,25 +131,43 @@ def _draft(row: Workflow) -> tuple[Definition | None, list[Problem]]:
 def launches(request: HttpRequest, row: Workflow) -> Page:
     """Launches, the blocks of the chosen one, the parameters of the chosen block."""
     query = request.GET
-    tab = query.get("tab", "running")
+    chosen = Run.objects.filter(workflow_id=row.pk, pk=_number(query.get("run")) or 0).first()
+    tab = query.get("tab") or (_tab_of(chosen) if chosen is not None else "running")
     question = history.Question(
         row.pk, tab if tab in history.TABS else "running", query.get("q", "").strip().replace("\0", "")[:200],
         query.get("block", "")[:64], _number(query.get("version")), query.get("reason", "")[:200],
     )  # fmt: skip
     page = history.read_launches(question, after=query.get("after", ""), before=query.get("before", ""))
-    chosen = Run.objects.filter(workflow_id=row.pk, pk=_number(query.get("run")) or 0).first()
     kept = {name: query[name] for name in ("tab", "q", "block", "version", "reason") if query.get(name)}
     labels = {"running": _("In progress"), "completed": _("Completed"), "errors": _("With errors"),
               "stopped": _("Stopped"), "tests": _("Tests")}  # fmt: skip
     counts = history.count_tabs(row.pk)
     context: dict[str, Any] = {
-        "question": question, "page": page, "launches": dress(page.rows), "chosen": chosen, "kept": urlencode(kept),
+        "question": question, "page": page, "launches": dress(page.rows), "blocks": _blocks(row, question.node),
+        "chosen": chosen, "kept": urlencode(kept),
         "tabs": [(name, labels[name], counts[name], counts[name] > history.MOST_COUNTED) for name in history.TABS],
         "most": history.MOST_COUNTED, "versions": list(row.versions.order_by("-pk").values_list("pk", "number")[:MOST_VERSIONS]),
     }  # fmt: skip
     if chosen is not None:
         context |= _chosen(chosen, _number(query.get("step")))
     return Page("launches", "workflows/launches.html", context)
+
+
+def _blocks(row: Workflow, chosen: str) -> list[tuple[str, str]]:
+    """(id, caption) of the published version's blocks, of the draft's without one; and of the block asked for."""
+    found = (
+        history.read_definitions([row.version_id]).get(row.version_id) if row.version_id else _draft(row)[0]
+    )
+    names = history.captions_of(found) if found is not None else {}
+    return list((names | ({} if not chosen or chosen in names else {chosen: chosen})).items())
+
+
+def _tab_of(run: Run) -> str:
+    """Where a launch that is linked to alone is listed."""
+    if run.is_test:
+        return "tests"
+    found = {"completed": "completed", "stopped": "stopped"}.get(run.state)
+    return found or ("running" if run.state in ("running", "paused") else "errors")
 
 
 def _chosen(run: Run, number: int | None) -> dict[str, Any]:
@@ -120,12 +188,20 @@ def _number(text: str | None) -> int | None:
 
 
 def dress(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Launches with their contacts and states, in one query."""
+    """Launches with their contacts, states and the blocks they stand on, in two queries."""
     now = timezone.now()
     contacts = Contact.objects.in_bulk([run.person_id for run in runs])
+    versions = history.read_definitions(
+        {run.version_id for run in runs if run.state in ("running", "paused")}
+    )
+    names = {pk: history.captions_of(found) for pk, found in versions.items()}
     return [
-        {"run": run, "contact": contacts.get(run.person_id), "state": pill_of(run, now=now)} for run in runs
-    ]
+        {
+            "run": run, "contact": contacts.get(run.person_id), "state": pill_of(run, now=now),
+            "block": names.get(run.version_id, {}).get(run.node, run.node),
+        }
+        for run in runs
+    ]  # fmt: skip
 
 
 def launch(request: HttpRequest, row: Workflow) -> Page:  # noqa: ARG001

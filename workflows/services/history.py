@@ -8,14 +8,17 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Sum
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
 
 from cdp.ui.keyset import KeysetPage, read_page
 from contacts.models import Contact
-from messaging.models import Delivery
+from messaging.models import Delivery, Reason
+from messaging.services.causes import CauseName
 from workflows.blocks.base import registry
 from workflows.definition import reading
-from workflows.definition.structure import Definition
-from workflows.models import NodeTally, Run, RunStep, StartTally, WorkflowVersion
+from workflows.definition.structure import Definition, Node
+from workflows.models import NodeTally, Run, RunStep, StartTally, Workflow, WorkflowVersion
 
 PAGE = 50
 MOST_STEPS = 500
@@ -29,6 +32,13 @@ SELECT w.id, (
     ) capped
 ) FROM unnest(%s::bigint[]) AS w (id)
 """
+WHY: dict[str, Any] = {
+    "chain_too_long": gettext_lazy("too many blocks without a wait"), "evaluation_error": gettext_lazy("the condition failed"),
+    "invalid_time": gettext_lazy("the time cannot be read"), "invalid_value": gettext_lazy("the field takes no such value"),
+    "segment_missing": gettext_lazy("the segment is gone"), "contact_not_found": gettext_lazy("the contact is gone"),
+    "hold_expired": gettext_lazy("the allowed hours did not come in time"), "test": gettext_lazy("a test does not wait"),
+    "no_answer": gettext_lazy("nobody said what became of the message"), "block_removed": gettext_lazy("the block was removed"),
+}  # fmt: skip
 TABS = ("running", "completed", "errors", "stopped", "tests")
 
 
@@ -42,6 +52,19 @@ class Question:
     node: str = ""
     version_id: int | None = None
     reason: str = ""
+
+
+def name_runs(ids: Collection[int]) -> dict[int, CauseName]:
+    """The workflow of each launch, and the page of the launch, for lists of deliveries; two queries."""
+    runs = dict(Run.objects.filter(pk__in=ids).values_list("pk", "workflow_id"))
+    names = dict(Workflow.objects.filter(pk__in=set(runs.values())).values_list("pk", "name"))
+    return {
+        pk: CauseName(
+            names[workflow_id], f"{reverse('admin:workflows_workflow_launches', args=[workflow_id])}?run={pk}",
+            "workflows.view_workflow",
+        )
+        for pk, workflow_id in runs.items() if workflow_id in names
+    }  # fmt: skip
 
 
 def _tab(rows: Any, tab: str) -> Any:
@@ -90,6 +113,19 @@ class Step:
     detail: dict[str, Any] = field(default_factory=dict)
     delivery: Delivery | None = None
 
+    @property
+    def state(self) -> str:
+        """The first part of the result: ok, waiting, moved, skipped, failed, unknown, stopped."""
+        return self.result.partition(":")[0]
+
+    @property
+    def why(self) -> Any:
+        """The rest of the result, in words where there are some."""
+        reason = self.result.partition(":")[2]
+        return WHY.get(reason) or (
+            Reason(reason).label if reason in Reason.values else reason.replace("_", " ")
+        )
+
 
 def read_steps(run: Run) -> list[Step]:
     """The blocks a launch has passed, and the one it stands on; four queries."""
@@ -114,12 +150,21 @@ def read_definitions(version_ids: Collection[int]) -> dict[int, Definition]:
     return {pk: reading.read(body) for pk, body in rows}
 
 
+def captions_of(definition: Definition) -> dict[str, str]:
+    """What people call each block, by its id, in the order of the document."""
+    return {node.id: _caption(node) for node in definition.nodes}
+
+
+def _caption(node: Node) -> str:
+    block = registry.get(node.type)
+    return node.data.caption or (str(block.label) if block is not None else node.id)
+
+
 def _name(definition: Definition | None, node_id: str) -> tuple[str, str]:
     """(caption, type) of a block."""
     for node in definition.nodes if definition is not None else ():
         if node.id == node_id:
-            block = registry.get(node.type)
-            return node.data.caption or (str(block.label) if block is not None else node.id), node.type
+            return _caption(node), node.type
     return node_id, ""
 
 

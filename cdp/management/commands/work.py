@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from cdp.engine import run_engines, select_engines
+from cdp.memory import settle
 
 
 class Command(BaseCommand):
@@ -31,4 +32,5 @@ class Command(BaseCommand):
             if not options["until_idle"]:
                 stop.wait()
             return
+        settle()
         run_engines(options["names"], until_idle=options["until_idle"], stop=stop)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0011_list_indexes"),
+        ("contacts", "0012_address_statistics"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("events", "0005_index_people_of_a_type"),
+        ("events", "0006_index_orders"),
     ]
 
     operations = [
