@@ -22,14 +22,18 @@ def register_all() -> None:
          "messaging.view_campaign", 20),
         ("messages", gettext_lazy("Deliveries"), "outbox", "admin:messaging_delivery_changelist",
          "messaging.view_delivery", 30),
-        ("messages", gettext_lazy("Development mailbox"), "drafts", "admin:messaging_connection_mailbox",
-         "messaging.view_delivery", 40),
         ("settings", gettext_lazy("Connections"), "hub", "admin:messaging_connection_changelist",
          "messaging.view_connection", 20),
         ("settings", gettext_lazy("Senders"), "alternate_email", "admin:messaging_sender_changelist",
          "messaging.view_sender", 30),
     ):  # fmt: skip
         register_entry(Entry(group, title, icon, url, permission, order))
+    register_entry(
+        Entry(
+            "messages", gettext_lazy("Development mailbox"), "drafts", "admin:messaging_connection_mailbox",
+            "messaging.view_delivery", 40, also=("contacts.view_personal_data",),
+        )
+    )  # fmt: skip
     _statuses()
     register_action(
         Action(

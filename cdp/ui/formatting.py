@@ -20,6 +20,9 @@ MASK = "•••"
 LONGEST_TEXT = 2_000
 MOST_PARTS = 200
 CURRENCY = re.compile("[A-Z]{3}")
+SPACELESS = re.compile(
+    r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])"
+)  # a code of letters stands apart from the number
 LARGEST_AMOUNT = Decimal(10) ** 30  # beyond it nobody means money
 VARIABLE = re.compile(r"{{-?\s*([\w.]+).*?}}")
 
@@ -82,7 +85,7 @@ def money(value: Any, currency: str = "") -> str:
     code = currency.strip().upper()
     if not CURRENCY.fullmatch(code):
         return f"{format_decimal(amount, locale=_locale())} {currency}".strip()
-    return str(format_currency(amount, code, locale=_locale()))
+    return SPACELESS.sub("\u00a0", format_currency(amount, code, locale=_locale()))
 
 
 def _locale() -> Locale:

@@ -22,7 +22,7 @@ GROUPS: tuple[tuple[str, Any], ...] = (
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One item. `url` is a name to reverse; `covers`: further addresses (lazy ones too) below which it is lit; `key`: the
-    letter that goes there after `g`."""
+    letter that goes there after `g`; `also`: rights that it takes beside `permission`."""
 
     group: str
     title: Any
@@ -32,6 +32,7 @@ class Entry:
     order: int = 0
     covers: tuple[Any, ...] = ()
     key: str = ""
+    also: tuple[str, ...] = ()
 
     def match(self, path: str) -> int:
         """How many characters of the address this entry stands for; 0 when it is another's."""
@@ -53,7 +54,7 @@ def register_entry(entry: Entry) -> None:
 def entries_of(user: Any) -> list[Entry]:
     """What the user may open, in the order of the tree."""
     places = [key for key, _title in GROUPS]
-    mine = [entry for entry in entries if user.has_perm(entry.permission)]
+    mine = [entry for entry in entries if user.has_perms((entry.permission, *entry.also))]
     return sorted(mine, key=lambda entry: (places.index(entry.group), entry.order))
 
 

@@ -166,13 +166,14 @@ class MessageAdmin(ListAdmin):
                 .defer("content", "compiled")
                 .order_by("-number")[:REVISIONS_SHOWN]
             )
+        texts = message.revision.content.get(form.chosen, {}) if message and message.revision else {}
         context = self.admin_site.each_context(request) | {
             "title": message.name if message else _("Create message"), "opts": self.opts, "message": message,
             "form": form, "faults": faults, "revisions": revisions, "language": form.chosen,
             "languages": list(message.revision.content) if message and message.revision else [],
             "may_change": may_change, "may_test": bool(message) and user.has_perm("messaging.send_test"),
             "may_imitate": user.has_perm("contacts.view_personal_data"),
-            "texts": message.revision.content.get(form.chosen, {}) if message and message.revision else {},
+            "texts": texts, "subject": wording(texts.get("subject", "")), "preheader": wording(texts.get("preheader", "")),
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, "messaging/message.html", context, status=400 if form.errors else 200)

@@ -102,6 +102,10 @@ def test_the_page_shows_what_is_saved_before_anything_is_tried(admin_client, cli
     assert "You can view this message, not change it." in read_only
     assert "<textarea" not in read_only
     assert 'name="addresses"' not in read_only
+    assert "{{" not in re.sub(r"<code.*?</code>", "", read_only, flags=re.DOTALL), (
+        "variables are named, not shown as code"
+    )
+    assert "/admin/messaging/connection/mailbox/" not in client.get("/admin/").text, "it shows addresses"
 
 
 def test_personal_data_of_others_stays_hidden_in_previews(client):
