@@ -40,9 +40,9 @@ def main() -> int:
     client = signed_in()
     failed = 0
     if not options.json:
+        names = ("median", "longest", "processor", "cold", "page")
         print(
-            f"{'queries':>7} {'median':>7} {'longest':>7} {'processor':>9} {'cold':>7} {'page':>8}"
-            "  address (milliseconds of the database)"
+            f"{'queries':>7} {names[0]:>7} {names[1]:>7} {names[2]:>9} {names[3]:>7} {names[4]:>8}  address (milliseconds)"
         )
     for group, address in addresses(options.group or list(GROUPS)):
         if options.only in address:

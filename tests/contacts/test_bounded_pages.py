@@ -123,6 +123,9 @@ def test_a_search_that_is_given_up_says_so_and_offers_the_whole_list(admin_clien
     assert "Koval17<" in whole.replace(" ", "").replace("</span>", "<")
     assert "Koval200<" in whole.replace(" ", "").replace("</span>", "<")
     assert "Search all contacts" not in whole
+    empty = admin_client.get(LIST, {"q": "zq"}).content.decode()
+    assert "None found so far" in empty
+    assert "No contacts match" not in empty
 
 
 def test_conditions_that_never_meet_are_found_out_by_their_index(people, bounds):
