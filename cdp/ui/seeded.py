@@ -37,6 +37,7 @@ NAMES = (
     pgettext_lazy("seeded", "forget merges"),
     pgettext_lazy("seeded", "keep partitions of launch steps"),
     pgettext_lazy("seeded", "forget old launches"),
+    pgettext_lazy("seeded", "forget old changes of membership"),
     pgettext_lazy("seeded", "end blocks of addresses"),
     pgettext_lazy("seeded", "assume silent messages delivered"),
     pgettext_lazy("seeded", "forget notices of bounces"),
