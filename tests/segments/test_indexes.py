@@ -1,6 +1,7 @@
 """A condition on an indexed parameter holds for the same persons as without its index, and is asked of it."""
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -102,6 +103,14 @@ def test_the_index_is_of_one_type(bought):
     event_type("view")
     index_parameter("view", "category")
     assert asked([CONDITIONS[0]])[1] == 0
+
+
+def test_an_operator_makes_it(bought, capsys):
+    call_command("index_parameter", "purchase", "category")
+    assert capsys.readouterr().out.endswith(" is ready\n")
+    assert asked([CONDITIONS[0]])[1] > 0
+    with pytest.raises(CommandError, match="nothing"):
+        call_command("index_parameter", "nothing", "category")
 
 
 def test_a_type_that_is_not_there():
