@@ -108,7 +108,7 @@ def test_up_survives_the_death_of_everything(product):
 
     started = time.monotonic()
     product.start()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 120, "it loads or installs something again"
     assert product.name() == "Kept"
     assert not any("Password: " in line for line in product.lines())
 

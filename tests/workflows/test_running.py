@@ -316,6 +316,7 @@ def test_a_claim_reads_the_index_of_due_launches():
 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan TO off")
+        cursor.execute("SET LOCAL enable_bitmapscan TO off")  # an almost empty table may be sorted as well
         cursor.execute("EXPLAIN " + load("workflows", "claim_runs"), {"now": NOW, "limit": 10})
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "workflows_run_due" in plan
