@@ -18,7 +18,7 @@ test: env-dev frontend translations
 	$(BIN)/python -m pytest -n 2 -m "not browser" $(ARGS)
 
 test-browser: env-dev frontend translations
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(ARGS)
+	$(BIN)/python -m pytest -m browser $(ARGS)
 
 screenshots: env-dev frontend translations
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
