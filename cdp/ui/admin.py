@@ -16,9 +16,8 @@ from cdp.ui.keyset import Sieve, read_page
 
 COUNT_LIMIT = 10_000
 NARROWED_LIMIT = 1_000  # what is searched, filtered or a saved view costs more a row
-MANY = (
-    4 * NARROWED_LIMIT
-)  # more than these, as a sample tells, are not counted: “at least” what the sample holds
+# More than these, as a sample tells, are not counted: “at least” what the sample holds.
+MANY = 4 * NARROWED_LIMIT
 COUNT_STEP = 50
 
 

@@ -20,9 +20,7 @@ MASK = "•••"
 LONGEST_TEXT = 2_000
 MOST_PARTS = 200
 CURRENCY = re.compile("[A-Z]{3}")
-SPACELESS = re.compile(
-    r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])"
-)  # a code of letters stands apart from the number
+SPACELESS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")  # between a code of letters and its number
 LARGEST_AMOUNT = Decimal(10) ** 30  # beyond it nobody means money
 VARIABLE = re.compile(r"{{-?\s*([\w.]+).*?}}")
 

@@ -44,9 +44,8 @@ def ui_pill(kind: str, value: Any) -> SafeString:
 @register.simple_tag(takes_context=True)
 def ui_links(context: Any, links: Any) -> list[tuple[Any, str]]:
     """(label, address) of the links the user may follow; addresses are names of URLs or ready ones."""
-    request = context.get("request") or getattr(
-        context.get("cl"), "request", None
-    )  # results have a context of their own
+    # Results of a list are drawn in a context of their own.
+    request = context.get("request") or getattr(context.get("cl"), "request", None)
     found = []
     for label, name, permission in links or ():
         if permission and (request is None or not request.user.has_perm(permission)):

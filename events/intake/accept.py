@@ -163,7 +163,8 @@ def _row(
     event: CheckedEvent, identity: tuple[dict[str, Any], str], kind: TypeInfo, batch: _Batch
 ) -> dict[str, Any]:
     """The inbox row, without columns that are null and those that all rows share."""
-    row, key = identity
+    columns, key = identity
+    row = dict(columns)
     check_structure(event.params, kind)
     if event.version > 1 and CONTACT_JSON in event.params:
         check_contact_json(event.params[CONTACT_JSON], _catalogue())

@@ -39,9 +39,7 @@ STAGES = (
 )  # fmt: skip
 OF_SENT = ("delivered", "bounced")  # the others are shares of what was delivered
 WAITING = ("planned", "claimed", "sending")
-VIEWS = {
-    state: state for state in ("sent", "skipped", "failed", "unknown")
-}  # saved views of the list of deliveries
+VIEWS = ("sent", "skipped", "failed", "unknown")  # of the list of deliveries, by the state they show
 
 
 @admin.register(Campaign)
@@ -212,9 +210,8 @@ def figures(campaign: Campaign) -> dict[str, Any]:
             reasons.append((_label(reason), count))
     sent = by_state.get("sent", 0)
     marks = rows.filter(state="sent").aggregate(**{name: Count(column) for name, _text, column in STAGES})
-    marks["delivered"] = (
-        sent - marks["bounced"]
-    )  # as in the report: what came back is known, what arrived is not
+    # As in the report: what came back is known, what arrived is not.
+    marks["delivered"] = sent - marks["bounced"]
     tiles = [
         (
             label,
@@ -227,8 +224,9 @@ def figures(campaign: Campaign) -> dict[str, Any]:
     waiting = (
         sum(by_state.pop(state, 0) for state in WAITING) + campaign.audience_count - campaign.planned_count
     )
+    states = [(state, count, state if state in VIEWS else "") for state, count in sorted(by_state.items())]
     return {
-        "tiles": tiles, "by_state": [(state, count, VIEWS.get(state, "")) for state, count in sorted(by_state.items())],
+        "tiles": tiles, "by_state": states,
         "reasons": sorted(reasons, key=lambda pair: -pair[1]), "waiting": waiting, "done": campaign.audience_count - waiting,
     }  # fmt: skip
 

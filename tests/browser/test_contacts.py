@@ -88,7 +88,7 @@ def test_the_card_tells_who_it_is(page, olena):
     for value in (olena["email"], olena["external_id"]):
         assert page.get_by_text(value).count()
     for heading in ("Identifiers", "Personal data", "Reachable now", "Lists", "Subscription categories"):
-        expect(page.get_by_role("heading", name=re.compile(f"^{re.escape(heading)}"))).to_be_visible()
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
 
 
 def test_the_second_tab_of_the_card_is_the_activity(page, olena):

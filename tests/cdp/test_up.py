@@ -95,8 +95,14 @@ def product(home):
     processes.stop(product.process, seconds=60)
 
 
+def seconds_of(start):
+    began = time.monotonic()
+    start()
+    return time.monotonic() - began
+
+
 def test_up_survives_the_death_of_everything(product):
-    product.start()
+    first = seconds_of(product.start)
     assert product.lines().count(f"ready {product.address}") == 1
     assert any("Password: " in line for line in product.lines())
     assert product.get("/readyz")[0] == 200
@@ -106,9 +112,7 @@ def test_up_survives_the_death_of_everything(product):
         os.kill(pid, signal.SIGKILL)
     product.process.wait()
 
-    started = time.monotonic()
-    product.start()
-    assert time.monotonic() - started < 120, "it loads or installs something again"
+    assert seconds_of(product.start) < first, "it makes anew what is there"
     assert product.name() == "Kept"
     assert not any("Password: " in line for line in product.lines())
 

@@ -113,6 +113,44 @@ def test_an_operator_makes_it(bought, capsys):
         call_command("index_parameter", "nothing", "category")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_one_that_was_cut_short_is_finished_by_the_next_call(bought):
+    """Outside a transaction, as an operator makes it: partition by partition, serving only when it is whole."""
+    name = index_parameter("purchase", "category")
+    with connection.cursor() as cursor:
+        try:
+            assert asked([CONDITIONS[0]])[1] > 0
+            [partition] = partitions_of(cursor, "events_event")[-1:]
+            rows = index_rows(cursor, f"{name}_{partition[-6:]}")
+            cursor.execute(f"DROP INDEX {name}")
+            cursor.execute(
+                rows.replace(f"{name}_{partition[-6:]} ON ", f"{name} ON ONLY ").replace(
+                    partition, "events_event"
+                )
+            )
+            cursor.execute(rows)  # half made: one partition, not attached
+            assert asked([CONDITIONS[0]])[1] == 0
+            assert index_parameter("purchase", "category") == name
+            found, unions = asked([CONDITIONS[0]])
+            assert unions > 0
+            assert found[(str(CONDITIONS[0]), "{}")] == {1, 2, 3}
+            assert len(partitions_of(cursor, name)) == len(partitions_of(cursor, "events_event"))
+        finally:
+            cursor.execute(f"DROP INDEX IF EXISTS {name}, {name}_l")
+
+
+def partitions_of(cursor, name):
+    cursor.execute(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1", [name]
+    )
+    return [found for (found,) in cursor.fetchall()]
+
+
+def index_rows(cursor, name):
+    cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [name])
+    return cursor.fetchone()[0]
+
+
 def test_a_type_that_is_not_there():
     with pytest.raises(BrokenReference):
         index_parameter("nothing", "category")

@@ -11,8 +11,8 @@ from segments.services.indexes import index_parameter
 
 class Command(BaseCommand):
     help = (
-        "Index a top-level parameter of an event type, for segments that ask for single values of it. Events wait to be "
-        "stored while it is made: some seconds a million."
+        "Index a top-level parameter of an event type, for segments that ask for single values of it. Events are stored "
+        "meanwhile; when it is cut short, run it again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
