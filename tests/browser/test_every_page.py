@@ -81,9 +81,11 @@ def tell(capfd: pytest.CaptureFixture[str]) -> Callable[[Iterable[str]], None]:
 def walk(page, tell, *, thorough):
     watch = Watch(page)
     faults: list[str] = []
+    reached: set[str] = set()  # pages that an address leads on to, such as the only account's
 
     def visit(address: str, is_first: bool) -> None:
         page.goto(address)
+        reached.add(path_of(page.url))
         found = judge(page) if thorough and is_first else look(page)
         new = [f"{address}: {fault}" for fault in [*found, *watch.take()]]
         tell(new)
@@ -93,7 +95,7 @@ def walk(page, tell, *, thorough):
     tell([""])
     visited = crawl(page, visit)
     tell([f"{len(visited)} pages in {time.monotonic() - began:.0f} s, {len(faults)} faults"])
-    return {path_of(address) for address in visited}, faults
+    return reached | {path_of(address) for address in visited}, faults
 
 
 def test_every_page_is_whole_for_the_administrator(page, tell):
