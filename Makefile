@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 HOST ?= 127.0.0.1
 
+# Hundreds of processes are started by the tests and the product: none should compile the whole project again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run dev test test-browser screenshots lint format bench features pins env frontend translations messages clean
 
 run: env frontend translations
@@ -18,7 +21,7 @@ test: env-dev frontend translations
 	$(BIN)/python -m pytest -n 2 -m "not browser" $(ARGS)
 
 test-browser: env-dev frontend translations
-	$(BIN)/python -m pytest -m browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(ARGS)
 
 screenshots: env-dev frontend translations
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)

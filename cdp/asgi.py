@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
+from django.urls import get_resolver
 
 from cdp.memory import settle
 from cdp.traffic import counted
@@ -81,6 +82,7 @@ async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any],
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            assert get_resolver().url_patterns  # brings the screens, which nobody's first request should wait for
             settle()
         if message["type"] == "lifespan.shutdown":
             await _finish_requests()

@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView
 from cdp import health
 from cdp.api.views import unknown_route
 
+admin.autodiscover()  # here and not at every start: see cdp.ui.apps
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz),

@@ -7,7 +7,9 @@ import importlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dj_database_url
 import pytest
@@ -17,6 +19,13 @@ from django.conf import settings
 from cdp.local.broker import Broker
 from cdp.local.postgres import Cluster
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
 STARTED = pytest.StashKey[list]()
 
 
@@ -78,3 +87,16 @@ def _seeds(request: pytest.FixtureRequest) -> None:
         return
     for app, migration in SEEDS:
         importlib.import_module(f"{app}.migrations.{migration}").seed(apps, None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """One Chromium a process: Playwright cannot be started twice in one."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program, "browser tests need Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield opened
+        opened.close()

@@ -10,7 +10,6 @@ import email.policy
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,18 +25,11 @@ from typing import Any
 import httpx
 import pytest
 from aiosmtpd.controller import Controller
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-sync",
-]
 READY_SECONDS = 120.0
 PATIENCE = 40.0
 BROWSER = {
@@ -313,7 +305,7 @@ def make_workflow(product: Product, segment: int, welcome: int, opened: int, uno
     return number
 
 
-def test_journey(product: Product, letters: tuple[Letters, int]) -> None:
+def test_journey(product: Product, letters: tuple[Letters, int], browser: Browser) -> None:
     kept, _port = letters
     product.post(
         "/admin/events/eventtype/add/",
@@ -384,7 +376,7 @@ def test_journey(product: Product, letters: tuple[Letters, int]) -> None:
     got = sorted(to for to, letter in kept.found if letter["Subject"] == "Autumn sale")
     assert got == sorted(address(name) for name in ("anna", "boris", "carla", "emil"))
 
-    look_at(product, workflow=workflow, segment=segment, campaign=campaign)
+    look_at(browser, product, workflow=workflow, segment=segment, campaign=campaign)
 
 
 def see(page: Any, words: str) -> None:
@@ -393,37 +385,33 @@ def see(page: Any, words: str) -> None:
     assert words in main.inner_text(), f"{page.url}: {words!r} is not in\n{main.inner_text()}"
 
 
-def look_at(product: Product, *, workflow: int, segment: int, campaign: int) -> None:
+def look_at(browser: Browser, product: Product, *, workflow: int, segment: int, campaign: int) -> None:
     """What a marketer sees of it, in a browser."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert program, "this test needs Chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        page = browser.new_page(base_url=product.address)
-        faults: list[str] = []
-        page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.context.add_cookies(
-            [
-                {"name": name, "value": value, "url": product.address}
-                for name, value in product.admin.cookies.items()
-            ]
-        )
-        page.goto("/admin/contacts/contact/?q=dmytro@example.com")
-        page.click("text=dmytro@example.com")
-        see(page, "Unsubscribed")
-        page.goto("/admin/contacts/contact/?q=anna@example.com")
-        page.click("text=anna@example.com")
-        page.click(".ui-tabbar a:has-text('Activity')")
-        for words in ("Your cart waits", "Clicked", "Cart updated"):
-            see(page, words)
-        page.goto(f"/admin/segments/segment/{segment}/contacts/")
-        see(page, "emil@example.com")
-        page.goto(f"/admin/workflows/workflow/{workflow}/launches/")
-        page.click("main a:has-text('Stopped')")
-        see(page, "carla@example.com")
-        page.goto("/admin/messaging/delivery/?period=all&q=dmytro@example.com")
-        see(page, "Unsubscribed")
-        page.goto(f"/admin/messaging/campaign/{campaign}/change/")
-        see(page, "Finished")
-        assert not faults, faults
-        browser.close()
+    page = browser.new_page(base_url=product.address)
+    faults: list[str] = []
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.context.add_cookies(
+        [
+            {"name": name, "value": value, "url": product.address}
+            for name, value in product.admin.cookies.items()
+        ]
+    )
+    page.goto("/admin/contacts/contact/?q=dmytro@example.com")
+    page.click("text=dmytro@example.com")
+    see(page, "Unsubscribed")
+    page.goto("/admin/contacts/contact/?q=anna@example.com")
+    page.click("text=anna@example.com")
+    page.click(".ui-tabbar a:has-text('Activity')")
+    for words in ("Your cart waits", "Clicked", "Cart updated"):
+        see(page, words)
+    page.goto(f"/admin/segments/segment/{segment}/contacts/")
+    see(page, "emil@example.com")
+    page.goto(f"/admin/workflows/workflow/{workflow}/launches/")
+    page.click("main a:has-text('Stopped')")
+    see(page, "carla@example.com")
+    page.goto("/admin/messaging/delivery/?period=all&q=dmytro@example.com")
+    see(page, "Unsubscribed")
+    page.goto(f"/admin/messaging/campaign/{campaign}/change/")
+    see(page, "Finished")
+    assert not faults, faults
+    page.close()

@@ -1,19 +1,13 @@
 """One product and one browser a session; every test gets a page of its own, and fails when the page complained."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.browser.product import PASSWORD, Product
 from tests.browser.watch import Watch
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +22,21 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert program, "browser tests need Chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield opened
-        opened.close()
+def rarities(product: Product) -> None:
+    """Records that the demo has none of, so that their pages are walked too."""
+    product.shell("from tests.browser.rarities import make; make()")
+
+
+@pytest.fixture
+def tell(capfd: pytest.CaptureFixture[str]) -> Callable[[Iterable[str]], None]:
+    """Prints lines at once, past pytest's capturing."""
+
+    def now(lines: Iterable[str]) -> None:
+        with capfd.disabled():
+            for line in lines:
+                print(line, flush=True)
+
+    return now
 
 
 @pytest.fixture(scope="session")

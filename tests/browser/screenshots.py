@@ -14,10 +14,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import FLAGS, sign_in
+from tests.browser.conftest import sign_in
 from tests.browser.product import PASSWORD, Product
 from tests.browser.sitemap import crawl
 from tests.browser.watch import THEMES, WIDTHS, Watch, look, settle, show
+from tests.conftest import FLAGS
 
 TALLEST = 2_000
 TARGET = Path(__file__).resolve().parents[2] / "screenshots"
