@@ -82,7 +82,7 @@ async def _lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any],
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            assert get_resolver().url_patterns  # brings the screens, which nobody's first request should wait for
+            list(get_resolver().url_patterns)  # brings the screens, which no first request should wait for
             settle()
         if message["type"] == "lifespan.shutdown":
             await _finish_requests()

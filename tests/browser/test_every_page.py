@@ -35,7 +35,7 @@ workflows/workflow/: N/change/ N/launches/ N/launch/ N/why/ N/versions/
 
 def lists_of_models() -> set[str]:
     """The list of each registered model, so that a new one cannot be missed."""
-    assert get_resolver().url_patterns  # the addresses bring the screens with them
+    list(get_resolver().url_patterns)  # the addresses bring the screens with them
     metas = [model._meta for model in admin.site._registry]
     lists = {reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist") for meta in metas}
     return lists - UNLINKED
