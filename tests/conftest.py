@@ -38,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.BROKER_URL = settings.CELERY_BROKER_URL = os.environ["BROKER_URL"]
     settings.SECRET_KEY = "only-for-tests-" + "x" * 40
     settings.HAS_SECRET_KEY = True
+    # Colleagues of a thousand tests sign in; how slow a stolen password is to guess is Django's to test.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
