@@ -7,7 +7,7 @@ from contacts.models import Contact, ContactAudit, PersonMove
 from contacts.services.moves import work_moves
 from contacts.services.upsert import ContactInput, Policy, upsert_contacts
 from tests.contacts.people import NOW
-from tests.contacts.processes import run_all
+from tests.processes import run_all
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 

@@ -4,20 +4,16 @@
 """
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from contacts.models import Address, Contact, Key
+from tests.processes import run_all
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 PROCESSES = 8
 PEOPLE = int(os.environ.get("UPSERTS", "16000")) // PROCESSES
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 WORKER = """
 import random, sys
@@ -47,28 +43,10 @@ while numbers:
 """
 
 
-def test_one_contact_each(settings):
-    database = connection.settings_dict
-    url = (
-        f"postgres://{database['USER']}:{database['PASSWORD'] or ''}@{database['HOST']}:{database['PORT'] or 5432}"
-        f"/{database['NAME']}"
-    )
-    environment = os.environ | {
-        "DATABASE_URL": url,
-        "DJANGO_SETTINGS_MODULE": "cdp.settings",
-        "PYTHONPATH": str(ROOT),
-    }
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(seed), str(PEOPLE)],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for seed in range(PROCESSES)
-    ]
-    errors = [worker.communicate(timeout=1_800)[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * PROCESSES, errors
+def test_one_contact_each():
+    results = run_all(WORKER, [(seed, PEOPLE) for seed in range(PROCESSES)])
+    errors = [error for _code, error in results]
+    assert [code for code, _error in results] == [0] * PROCESSES, errors
     assert not any("deadlock_retried" in error for error in errors), "an upsert waited in the wrong order"
     assert Contact.objects.count() == PEOPLE
     assert Contact.objects.values("external_id").distinct().count() == PEOPLE

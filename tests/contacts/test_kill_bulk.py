@@ -4,8 +4,6 @@ import csv
 import io
 import os
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -17,11 +15,12 @@ from contacts.models import Contact, ContactAudit, ContactJob, JobState, ListMem
 from contacts.services.bulk_actions import Selection
 from contacts.services.exports import read_export
 from contacts.services.jobs import change_many, export_many
-from tests.contacts.processes import ROOT, environment, manage
+from tests.processes import MANAGE, manage, manage_anew, start
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 SIZE = 20_000
+WORK = ("work", "contact_jobs", "--until-idle")
 FILL = """
 INSERT INTO contacts_contact (state, is_restricted, location, data, provenance, source, source_detail, created_at,
     updated_at, delete_reason, external_id)
@@ -38,8 +37,7 @@ def ids():
 
 def killed_in_the_middle(job, **more):
     """Start a worker, and kill it as soon as it has done a part."""
-    command = [sys.executable, str(ROOT / "manage.py"), "work", "contact_jobs", "--until-idle"]
-    worker = subprocess.Popen(command, env=environment(**more), cwd=ROOT, stderr=subprocess.DEVNULL)
+    worker = manage_anew(*WORK, **more) if more else start(MANAGE, *WORK)
     until = time.monotonic() + 60
     while time.monotonic() < until:
         job.refresh_from_db()
@@ -55,8 +53,8 @@ def killed_in_the_middle(job, **more):
 
 
 def finished(job, **more):
-    result = manage("work", "contact_jobs", "--until-idle", **more)
-    assert result.returncode == 0, result.stderr[-500:]
+    worker = manage_anew(*WORK, **more) if more else start(MANAGE, *WORK)
+    assert worker.wait(120) == 0
     job.refresh_from_db()
     assert (job.state, job.done, job.total) == (JobState.FINISHED, SIZE, SIZE)
 
@@ -80,8 +78,7 @@ def test_a_worker_killed_before_every_commit_does_nothing_twice(ids, action):
         pk=change_many(action, about, given, total=SIZE, actor="ann", now=datetime.now(UTC)).pk
     )
     for _ in range(2):
-        result = manage("work", "contact_jobs", "--until-idle", CDP_CRASH_AT="contact_job_before_commit")
-        assert result.returncode == -9
+        assert manage(*WORK, crash_at="contact_job_before_commit").poll() == -signal.SIGKILL
         job.refresh_from_db()
         assert job.done == 0
     killed_in_the_middle(job)
@@ -98,8 +95,8 @@ def test_a_killed_export_has_every_row_once(ids, tmp_path, settings):
     place = {"CDP_DATA_DIR": str(tmp_path)}
     about = Selection(filter=read_filter({"view": "all"}))
     job = export_many(about, only_email=False, delimiter=",", total=SIZE, actor="ann", now=datetime.now(UTC))
-    result = manage("work", "contact_jobs", "--until-idle", CDP_CRASH_AT="contact_job_before_commit", **place)
-    assert result.returncode == -9
+    worker = manage_anew(*WORK, CDP_CRASH_AT="contact_job_before_commit", **place)
+    assert worker.wait(120) == -signal.SIGKILL
     killed_in_the_middle(job, **place)
     finished(job, **place)
     text = b"".join(read_export(job)).decode("utf-8-sig")

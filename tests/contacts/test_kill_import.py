@@ -1,39 +1,26 @@
 """A bulk request survives `kill -9` of the worker: every contact once, nothing lost, the session finishes."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from cdp.api.wire import JsonObject
 from contacts.models import Contact, ImportSession, ImportState
 from contacts.services.bulk import open_session, read_bulk
 from contacts.wire import Catalogue
+from tests.processes import MANAGE, Worker, start
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SESSIONS, SIZE = 4, 2_500
 
 
-def environment(**more):
-    database = connection.settings_dict
-    login = f"{database['USER']}:{database['PASSWORD'] or ''}"
-    url = f"postgres://{login}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
-    return os.environ | {"DATABASE_URL": url, "CDP_SECRET_KEY": "only-for-tests"} | more
-
-
-def work(**more):
-    command = [sys.executable, str(ROOT / "manage.py"), "work", "contact_imports", "--until-idle"]
-    return subprocess.Popen(command, env=environment(**more), cwd=ROOT, stderr=subprocess.DEVNULL)
+def work(crash_at: str = "") -> Worker:
+    return start(MANAGE, "work", "contact_imports", "--until-idle", crash_at=crash_at)
 
 
 @pytest.mark.parametrize("point", ["import_before_commit", "upsert_before_commit", "random"])
@@ -54,11 +41,11 @@ def test_killed_imports_go_on(point):
     for _ in range(3):
         if point == "random":
             worker = work()
-            time.sleep(dice.uniform(0.7, 1.6))
-            worker.send_signal(signal.SIGKILL)
+            time.sleep(dice.uniform(0.1, 0.6))
+            worker.kill()
             worker.wait()
         else:
-            assert work(CDP_CRASH_AT=point).wait(120) != 0
+            assert work(point).wait(120) == -signal.SIGKILL
     assert work().wait(300) == 0
     assert set(ImportSession.objects.values_list("state", flat=True)) == {ImportState.FINISHED}
     assert Contact.objects.count() == SESSIONS * SIZE

@@ -1,5 +1,7 @@
 """`kill -9` in the middle of a merge or an undo, at named points: nothing of it happened, or all of it did."""
 
+import signal
+
 import pytest
 from django.db import connection
 
@@ -7,9 +9,9 @@ from contacts.models import Contact, MergeRecord, PersonMove
 from contacts.services.upsert import Policy
 from events.models import Event
 from tests.contacts.people import NOW, someone, upsert
-from tests.contacts.processes import manage
 from tests.contacts.test_unmerge import picture
 from tests.events.store import store_events
+from tests.processes import manage
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
@@ -27,13 +29,13 @@ def two_people():
 
 
 def killed(*command, point):
-    result = manage(*command, CDP_CRASH_AT=point)
-    assert result.returncode == -9, (result.returncode, result.stderr[-500:])
+    result = manage(*command, crash_at=point)
+    assert result.poll() == -signal.SIGKILL, (result.poll(), result.errors()[-500:])
 
 
 def work():
     result = manage("work", "person_moves", "--until-idle")
-    assert result.returncode == 0, result.stderr[-500:]
+    assert result.poll() == 0, result.errors()[-500:]
 
 
 @pytest.mark.parametrize("point", ["merge_before_move", "merge_before_commit"])
@@ -44,7 +46,7 @@ def test_a_merge_killed_before_its_commit_never_was(point):
     assert picture() == before
     assert not MergeRecord.objects.exists()
     assert not PersonMove.objects.exists()
-    assert manage("merge_contacts", second, "--into", first).returncode == 0
+    assert manage("merge_contacts", second, "--into", first).poll() == 0
     work()
     assert set(Event.objects.values_list("person_id", flat=True)) == {first}
 
@@ -64,12 +66,12 @@ def test_a_merge_killed_after_its_commit_goes_on_in_the_background():
 def test_an_undo_killed_before_its_commit_never_was(point):
     first, second = two_people()
     before = picture()
-    assert manage("merge_contacts", second, "--into", first).returncode == 0
+    assert manage("merge_contacts", second, "--into", first).poll() == 0
     work()
     record, merged = MergeRecord.objects.get(), picture()
     killed("merge_contacts", "--undo", record.pk, point=point)
     assert picture() == merged
-    assert manage("merge_contacts", "--undo", record.pk).returncode == 0
+    assert manage("merge_contacts", "--undo", record.pk).poll() == 0
     work()
     assert picture() == before
 
@@ -77,7 +79,7 @@ def test_an_undo_killed_before_its_commit_never_was(point):
 def test_an_undo_killed_after_its_commit_goes_on_in_the_background():
     first, second = two_people()
     before = picture()
-    assert manage("merge_contacts", second, "--into", first).returncode == 0
+    assert manage("merge_contacts", second, "--into", first).poll() == 0
     work()
     killed("merge_contacts", "--undo", MergeRecord.objects.get().pk, point="undo_after_commit")
     killed("work", "person_moves", "--until-idle", point="person_moves_before_commit")
@@ -90,7 +92,7 @@ def test_an_erasing_killed_before_its_commit_never_was():
     before = picture()
     killed("erase_contact", first, "--yes", point="erase_before_commit")
     assert picture() == before
-    assert manage("erase_contact", first, "--yes").returncode == 0
+    assert manage("erase_contact", first, "--yes").poll() == 0
     work()
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM events_event WHERE person_id = %s", [first])

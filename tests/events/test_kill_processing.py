@@ -1,24 +1,19 @@
 """Killing the worker in the middle of a batch loses no accepted event and stores none twice."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 import uuid
-from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from contacts.models import Contact
 from events.models import Event, InboxEvent
 from tests.events.inbox import NOW, event_type
+from tests.processes import Worker, start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 WORKER = """
 import threading, django
 django.setup()
@@ -28,16 +23,8 @@ run_engines(["events"], until_idle=True, stop=threading.Event())
 POINTS = ["upsert_before_commit", "process_before_store", "process_before_commit", "process_after_commit"]
 
 
-def start_worker(crash_at: str = "") -> subprocess.Popen[bytes]:
-    database = connection.settings_dict
-    url = (
-        f"postgres://{database['USER']}:{database['PASSWORD'] or ''}@{database['HOST']}:{database['PORT'] or 5432}"
-        f"/{database['NAME']}"
-    )
-    environment = os.environ | {
-        "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "cdp.settings", "PYTHONPATH": str(ROOT), "CDP_CRASH_AT": crash_at,
-    }  # fmt: skip
-    return subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+def start_worker(crash_at: str = "") -> Worker:
+    return start(WORKER, crash_at=crash_at)
 
 
 def fill(count: int) -> set[uuid.UUID]:
@@ -78,7 +65,7 @@ def test_killed_at_random():
     chance = random.Random(7)
     for _ in range(4):
         worker = start_worker()
-        time.sleep(1.2 + chance.random())
+        time.sleep(0.2 + chance.random())
         worker.kill()
         worker.wait()
         assert_nothing_lost(sent)

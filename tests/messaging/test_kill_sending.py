@@ -6,24 +6,20 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.db import connection as database
 
 from messaging.models import FINAL_STATES, Activity, Connection, Delivery
 from messaging.services.planning import DeliveryRequest, plan_deliveries
 from messaging.services.sending import WINDOW
 from tests.messaging.mail import connection, message, people, states
 from tests.messaging.sink import running_sink
+from tests.processes import Worker, start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 ROWS = int(os.environ.get("CDP_KILL_TEST_ROWS", "600"))
 AWAY = float(os.environ.get("CDP_SMTP_AWAY", "0"))  # seconds that the server stays away once it is noticed
 WORKER = """
@@ -38,14 +34,8 @@ POINTS = [
 ]  # fmt: skip
 
 
-def start_worker(crash_at: str = "", *, until_idle: bool = True) -> subprocess.Popen[bytes]:
-    values = database.settings_dict
-    url = f"postgres://{values['USER']}:{values['PASSWORD'] or ''}@{values['HOST']}:{values['PORT'] or 5432}/{values['NAME']}"
-    environment = os.environ | {
-        "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "cdp.settings", "PYTHONPATH": str(ROOT), "CDP_CRASH_AT": crash_at,
-        "CDP_SECRET_KEY": "only-for-tests-" + "x" * 40,
-    }  # fmt: skip
-    return subprocess.Popen([sys.executable, "-c", WORKER % until_idle], env=environment)
+def start_worker(crash_at: str = "", *, until_idle: bool = True) -> Worker:
+    return start(WORKER % until_idle, crash_at=crash_at)
 
 
 def let_leases_run_out() -> None:
@@ -179,7 +169,7 @@ def test_the_server_goes_away_in_mid_send(tmp_path):
         assert max(sink.counts().values()) == 1
 
 
-def wait_for(is_true, worker: subprocess.Popen[bytes]) -> None:
+def wait_for(is_true, worker: Worker) -> None:
     deadline = time.monotonic() + 120 + AWAY
     while not is_true():
         assert worker.poll() is None, "the worker died"

@@ -100,7 +100,7 @@ def test_killed_at_random_again_and_again(monkeypatch) -> None:
     rows = accept()
     for _again in range(3):
         worker = start_worker(monkeypatch, until_idle=False)
-        time.sleep(random.uniform(1.5, 4))
+        time.sleep(random.uniform(0.1, 1.5))
         worker.kill()
         worker.wait(timeout=10)
     assert start_worker(monkeypatch).wait(timeout=120) == 0

@@ -3,14 +3,10 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from contacts.models import Contact
 from segments.models import Build, BuildState, Dirty, Segment
@@ -18,11 +14,11 @@ from segments.services.builds import work_build
 from segments.services.definitions import create_segment, update_segment
 from segments.services.evaluation import evaluate
 from tests.contacts.people import someone, upsert
+from tests.processes import Worker, start
 from tests.segments.making import all_of, journal, members, named, settle
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 WORKER = """
 import threading, django
 django.setup()
@@ -40,16 +36,8 @@ PEOPLE = int(os.environ.get("SEGMENT_KILL_PEOPLE", "2000"))  # 200 000 and more:
 LIVE_POINTS = ["live_claimed", "live_before_commit"]
 
 
-def start_worker(crash_at: str = "") -> subprocess.Popen[bytes]:
-    database = connection.settings_dict
-    url = (
-        f"postgres://{database['USER']}:{database['PASSWORD'] or ''}@{database['HOST']}:{database['PORT'] or 5432}"
-        f"/{database['NAME']}"
-    )
-    environment = os.environ | {
-        "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "cdp.settings", "PYTHONPATH": str(ROOT), "CDP_CRASH_AT": crash_at,
-    }  # fmt: skip
-    return subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+def start_worker(crash_at: str = "") -> Worker:
+    return start(WORKER, crash_at=crash_at)
 
 
 def people(count: int, name: str = "Ann") -> None:
@@ -135,7 +123,7 @@ def test_killed_at_random_while_people_change():
     segment = create_segment(name="Anns", definition=all_of(named("Ann")), actor="t", now=now)
     for round_ in range(4):
         worker = start_worker()
-        time.sleep(0.8 + chance.random())
+        time.sleep(0.05 + chance.random() / 2)
         people(chance.randrange(500), "Bob" if round_ % 2 else "Ann")
         update_segment(
             segment.pk, definition=all_of(named("Ann" if round_ % 2 else "ann")), actor="t", now=now

@@ -6,12 +6,9 @@
 import os
 import random
 import signal as signals
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -23,6 +20,7 @@ from events.services.processing import process_lane
 from messaging.models import Delivery
 from tests.contacts.people import upsert
 from tests.messaging import mail
+from tests.processes import Worker, start
 from tests.workflows.flows import EVENT, event_type, node, row_of, workflow
 from workflows import partitions
 from workflows.models import NodeTally, Run, RunStep, Signal, WorkflowJob
@@ -30,18 +28,16 @@ from workflows.services.launching import launch_for_many
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 COUNT = int(os.environ.get("CDP_KILL_TEST_ROWS", "400"))
 WORKER = """
-import threading, django
+import sys, threading, django
 django.setup()
 from workflows import engines
 engines.STEPS, engines.LARGEST_STEPS, engines.SIGNALS, engines.LARGEST_SIGNALS = 50, 50, 40, 40
 from workflows.services import jobs
 jobs.SLICE = 60
-import os
 from cdp.engine import run_engines
-run_engines(os.environ["ENGINES"].split(), until_idle=True, stop=threading.Event())
+run_engines(sys.argv[1:], until_idle=True, stop=threading.Event())
 """
 POINTS = [
     "workflow_signals_before_write", "workflow_signals_before_commit", "workflow_signals_after_commit", "workflow_block_done",
@@ -49,20 +45,8 @@ POINTS = [
 ]  # fmt: skip
 
 
-def start_worker(
-    crash_at: str = "", engines: str = "workflow_signals workflow_runs"
-) -> subprocess.Popen[bytes]:
-    database = connection.settings_dict
-    url = (
-        f"postgres://{database['USER']}:{database['PASSWORD'] or ''}@{database['HOST']}:{database['PORT'] or 5432}"
-        f"/{database['NAME']}"
-    )
-    environment = os.environ | {
-        "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "cdp.settings", "PYTHONPATH": str(ROOT), "CDP_CRASH_AT": crash_at,
-        "CDP_DEBUG": "1",
-        "ENGINES": engines,
-    }  # fmt: skip
-    return subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+def start_worker(crash_at: str = "", engines: str = "workflow_signals workflow_runs") -> Worker:
+    return start(WORKER, *engines.split(), crash_at=crash_at)
 
 
 @pytest.fixture
@@ -141,7 +125,7 @@ def test_killed_at_random_with_two_workers(flow):
     chance = random.Random(7)
     for _ in range(6):
         workers = [start_worker(), start_worker()]
-        time.sleep(2.5 + chance.random() * 2)
+        time.sleep(0.1 + chance.random())
         for worker in workers:
             worker.kill()
             worker.wait()
