@@ -42,8 +42,8 @@ def start_worker(crash_at: str = "") -> Worker:
 
 def people(count: int, name: str = "Ann") -> None:
     now = datetime.now(UTC)
-    for start in range(0, count, 5_000):
-        some = range(start, min(count, start + 5_000))
+    for first in range(0, count, 5_000):
+        some = range(first, min(count, first + 5_000))
         upsert(*(someone(f"X{number}", fields={"first_name": name}) for number in some), now=now)
 
 
