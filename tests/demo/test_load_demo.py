@@ -9,7 +9,8 @@ from django.core.management.base import CommandError
 from django.db import transaction
 from django.db.models import F
 
-from contacts.models import Address, Contact, ContactList, ListMember
+from contacts.models import Address, Contact, ContactJob, ContactList, ListMember
+from contacts.models.jobs import JobKind
 from demo import services
 from demo.catalogue import BRITAIN, ROUND
 from demo.services import NotEmptyError, load_demo
@@ -52,6 +53,7 @@ def test_it_works():
     assert set(Contact.objects.exclude(language=None).values_list("language", flat=True)) == {
         "en", "uk", "pl", "de", "es",
     }  # fmt: skip
+    assert ContactJob.objects.get().kind == JobKind.COUNT, "the list's numbers are on their way"
 
 
 def test_people_look_like_people():
