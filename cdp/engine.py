@@ -85,6 +85,11 @@ def drain(engine: Engine, *, clock: type[datetime] = datetime) -> int:
     return total
 
 
+def worker_name() -> str:
+    """How this process signs what it took: asked for each time, since a process may be forked after its imports."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 def run_engines(names: Iterable[str], *, until_idle: bool, stop: threading.Event) -> None:
     """Run engines, a thread each, until `stop` is set, or with `until_idle` until nothing waits anywhere.
 
@@ -175,7 +180,7 @@ class Runner:
         backlog, oldest_at = self.engine.backlog()
         new = self.handled - self.beat_handled
         values = {
-            "worker": f"{socket.gethostname()}:{os.getpid()}",
+            "worker": worker_name(),
             "started_at": self.started_at,
             "heartbeat_at": now,
             "backlog": backlog,

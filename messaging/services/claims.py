@@ -5,8 +5,6 @@ have left are `unknown`, and only transactional ones are sent again.
 """
 
 import json
-import os
-import socket
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +15,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
+from cdp.engine import worker_name
 from cdp.sql import load
 from messaging.models import ActivityKind, DeliveryState, Reason
 from messaging.services.activity import ActivityRow, record_activity
 
-WORKER = f"{socket.gethostname()}:{os.getpid()}"
 MOST_REAPED = 1_000
 FREE = """
 UPDATE messaging_delivery SET state = 'planned', claim_token = NULL, lease_until = NULL
@@ -108,7 +106,7 @@ def claim(*, connection_id: int, priority: int, limit: int, now: datetime) -> tu
         cursor.execute(
             load("messaging", "claim_deliveries"),
             {
-                "token": token, "lease": now + lease(), "worker": WORKER, "connection": connection_id,
+                "token": token, "lease": now + lease(), "worker": worker_name(), "connection": connection_id,
                 "priority": priority, "now": now, "limit": limit,
             },
         )  # fmt: skip

@@ -4,8 +4,6 @@ Who builds holds a session lock on the segment, so that a build whose process di
 live path notes the persons it meets; the swap leaves them out and queues them again, so that no change is lost or undone.
 """
 
-import os
-import socket
 import threading
 import time
 import uuid
@@ -20,6 +18,7 @@ from django.db.models import Q
 from pyroaring import BitMap64
 
 from cdp.crash import crash_point
+from cdp.engine import worker_name
 from segments.catalogue import Catalogue
 from segments.models import (
     Build,
@@ -128,7 +127,7 @@ def _begin(segment_id: int, *, now: datetime) -> Attempt | None:
             log.warning("build_taken_over", segment=segment_id, owner=row.owner)
         Meanwhile.objects.filter(segment_id=segment_id).delete()
         row.state, row.token = BuildState.RUNNING, uuid.uuid4()
-        row.owner = f"{socket.gethostname()}:{os.getpid()}"
+        row.owner = worker_name()
         row.started_at = row.heartbeat_at = now
         row.attempts += 1
         row.save()
