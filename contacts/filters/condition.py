@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Subquery
 from django.utils.translation import gettext as _
 
 from contacts.models import Contact
 
 MOST_VALUES = 20
+PROBE, COMPARISON = 0.5, 0.5  # weights of looking into another table, and of comparing text
 NONE, ANY = "none", "any"
 
 
@@ -20,7 +22,8 @@ class FilterError(ValueError):
 class Condition:
     """One parameter, read. `narrow` takes rows to those that fit; `fits`, for what no statement can ask, sieves ids.
 
-    What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `bounds`, the
+    `walk` is the same asked of rows one by one, where `narrow` would let the planner begin elsewhere; `weight` what that
+    costs beside reading a row. What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `bounds`, the
     column of which it is a range; `is_few`, it names those who fit.
     """
 
@@ -33,6 +36,8 @@ class Condition:
     is_trait: bool = False
     bounds: str = ""
     is_few: bool = False
+    walk: Callable[[Any], Any] | None = None
+    weight: float = 0.0
 
 
 Reader = Callable[[str], Condition]
@@ -66,6 +71,23 @@ def parts(value: str, known: Mapping[str, Any] | Sequence[str], *, alone: Sequen
     if len(words) > 1 and set(words) & set(alone):
         raise FilterError(_("“%(word)s” stands alone.") % {"word": next(w for w in words if w in alone)})
     return words
+
+
+def related(name: str, found: Any, *, is_there: bool = True) -> Callable[[Any], Any]:
+    """Rows with a related one, or without: `found` is a query of one column that is never null.
+
+    Written so that no join comes of it: it is asked of each row that is passed, by the index of what it asks.
+    """
+
+    def walk(rows: Any) -> Any:
+        return rows.alias(**{name: Subquery(found[:1])}).filter(**{f"{name}__isnull": not is_there})
+
+    return walk
+
+
+def by_related(text: Any, narrow: Callable[[Any], Any], walk: Callable[[Any], Any]) -> Condition:
+    """A condition that rows of another table meet."""
+    return Condition("", "", str(text), narrow, walk=walk, weight=PROBE)
 
 
 def trait(*traits: str) -> Callable[[Any], Any]:

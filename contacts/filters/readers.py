@@ -1,6 +1,6 @@
 """How each parameter of the address is read into a condition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -16,9 +16,11 @@ from contacts.filters.condition import (
     Condition,
     FilterError,
     Reader,
+    by_related,
     by_trait,
     number,
     parts,
+    related,
     split,
     trait,
 )
@@ -39,6 +41,15 @@ COLUMNS = {
 }  # fmt: skip
 
 
+def by_address_state(
+    kind: str, column: str, states: Sequence[str]
+) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """Rows whose address of a kind has one of the states: for all at once, and asked of each."""
+    held = Address.objects.filter(kind=kind, status__in=states)
+    walk = related(f"{kind}_state", held.filter(value=OuterRef(column)).values("status"))
+    return lambda rows: rows.filter(**{f"{column}__in": held.values("value")}), walk
+
+
 def _by_address(kind: str, column: str, has: Any, lacks: Any, state: Any) -> Reader:
     def read(value: str) -> Condition:
         words = parts(value, AddressStatus.values, alone=(ANY, NONE))
@@ -46,11 +57,9 @@ def _by_address(kind: str, column: str, has: Any, lacks: Any, state: Any) -> Rea
             return by_trait(lacks, f"-{kind}")
         if words == [ANY]:
             return Condition("", "", str(has), lambda rows: rows.filter(**{f"{column}__isnull": False}))
-        held = Address.objects.filter(kind=kind, status__in=words).values("value")
         labels = ", ".join(str(AddressStatus(word).label) for word in words)
-        return Condition(
-            "", "", state % {"states": labels}, lambda rows: rows.filter(**{f"{column}__in": held})
-        )
+        narrow, walk = by_address_state(kind, column, words)
+        return by_related(state % {"states": labels}, narrow, walk)
 
     return read
 
@@ -59,11 +68,14 @@ def _by_push(value: str) -> Condition:
     words = parts(value, TOKENS, alone=(ANY, NONE))
     kinds = list(TOKENS) if words in ([ANY], [NONE]) else words
     tokens = Key.objects.filter(kind__in=kinds, is_active=True)
+    own = tokens.filter(person_id=OuterRef("pk"))
+    held = own.values("person_id")
     if words == [NONE]:
-        has = Exists(tokens.filter(person_id=OuterRef("pk")))
-        return Condition("", "", _("has no push or messenger"), lambda rows: rows.filter(~has))
+        without = related("token", held, is_there=False)
+        return by_related(_("has no push or messenger"), lambda rows: rows.filter(~Exists(own)), without)
     text = _("has %(kinds)s") % {"kinds": ", ".join(str(TOKENS[kind]) for kind in kinds)}
-    return Condition("", "", text, lambda rows: rows.filter(pk__in=tokens.values("person_id")))
+    owners = tokens.values("person_id")
+    return by_related(text, lambda rows: rows.filter(pk__in=owners), related("token", held))
 
 
 def _list_named(value: str) -> ContactList:
@@ -76,17 +88,17 @@ def _list_named(value: str) -> ContactList:
 def _on_list(value: str) -> Condition:
     chosen = _list_named(value)
     members = ListMember.objects.filter(list=chosen).values("contact_id")
-    return Condition(
-        "", "", _("on the list %(name)s") % {"name": chosen.name}, lambda rows: rows.filter(pk__in=members)
-    )
+    walk = related("on_list", members.filter(contact_id=OuterRef("pk")))
+    text = _("on the list %(name)s") % {"name": chosen.name}
+    return by_related(text, lambda rows: rows.filter(pk__in=members), walk)
 
 
 def _off_list(value: str) -> Condition:
     chosen = _list_named(value)
-    member = Exists(ListMember.objects.filter(list=chosen, contact_id=OuterRef("pk")))
-    return Condition(
-        "", "", _("not on the list %(name)s") % {"name": chosen.name}, lambda rows: rows.filter(~member)
-    )
+    member = ListMember.objects.filter(list=chosen, contact_id=OuterRef("pk")).values("contact_id")
+    walk = related("off_list", member, is_there=False)
+    text = _("not on the list %(name)s") % {"name": chosen.name}
+    return by_related(text, lambda rows: rows.filter(~Exists(member)), walk)
 
 
 def _group(value: str) -> tuple[str, Any]:
