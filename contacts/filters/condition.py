@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Subquery
 from django.utils.translation import gettext as _
 
 from contacts.models import Contact
 
 MOST_VALUES = 20
-PROBE, COMPARISON = 0.5, 0.5  # weights of looking into another table, and of comparing text
+# What a row costs whose columns are read from the index; what looking into another table adds, and comparing text.
+BY_INDEX, PROBE, COMPARISON = 0.5, 1.0, 0.3
 NONE, ANY = "none", "any"
 
 
@@ -22,9 +22,9 @@ class FilterError(ValueError):
 class Condition:
     """One parameter, read. `narrow` takes rows to those that fit; `fits`, for what no statement can ask, sieves ids.
 
-    `walk` is the same asked of rows one by one, where `narrow` would let the planner begin elsewhere; `weight` what that
-    costs beside reading a row. What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `bounds`, the
-    column of which it is a range; `is_few`, it names those who fit.
+    What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `traits`, all of
+    which it needs, if that is all it asks; `bounds`, the column of which it is a range; `is_few`, it names those who fit;
+    `is_of_address`, it asks nothing of a contact but its e-mail or phone; `weight`, what it costs a row beside reading it.
     """
 
     name: str
@@ -36,7 +36,8 @@ class Condition:
     is_trait: bool = False
     bounds: str = ""
     is_few: bool = False
-    walk: Callable[[Any], Any] | None = None
+    traits: tuple[str, ...] = ()
+    is_of_address: bool = False
     weight: float = 0.0
 
 
@@ -73,21 +74,9 @@ def parts(value: str, known: Mapping[str, Any] | Sequence[str], *, alone: Sequen
     return words
 
 
-def related(name: str, found: Any, *, is_there: bool = True) -> Callable[[Any], Any]:
-    """Rows with a related one, or without: `found` is a query of one column that is never null.
-
-    Written so that no join comes of it: it is asked of each row that is passed, by the index of what it asks.
-    """
-
-    def walk(rows: Any) -> Any:
-        return rows.alias(**{name: Subquery(found[:1])}).filter(**{f"{name}__isnull": not is_there})
-
-    return walk
-
-
-def by_related(text: Any, narrow: Callable[[Any], Any], walk: Callable[[Any], Any]) -> Condition:
+def by_related(text: Any, narrow: Callable[[Any], Any]) -> Condition:
     """A condition that rows of another table meet."""
-    return Condition("", "", str(text), narrow, walk=walk, weight=PROBE)
+    return Condition("", "", str(text), narrow, weight=PROBE)
 
 
 def trait(*traits: str) -> Callable[[Any], Any]:
@@ -101,7 +90,8 @@ def trait(*traits: str) -> Callable[[Any], Any]:
 
 def by_trait(text: Any, *traits: str) -> Condition:
     """A condition that one of the traits meets."""
-    return Condition("", "", str(text), trait(*traits), is_trait=True)
+    alone = traits if len(traits) == 1 else ()
+    return Condition("", "", str(text), trait(*traits), is_trait=True, traits=alone)
 
 
 def number(value: str) -> int:

@@ -1,6 +1,6 @@
 """How each parameter of the address is read into a condition."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -20,7 +20,6 @@ from contacts.filters.condition import (
     by_trait,
     number,
     parts,
-    related,
     split,
     trait,
 )
@@ -41,15 +40,6 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def by_address_state(
-    kind: str, column: str, states: Sequence[str]
-) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Rows whose address of a kind has one of the states: for all at once, and asked of each."""
-    held = Address.objects.filter(kind=kind, status__in=states)
-    walk = related(f"{kind}_state", held.filter(value=OuterRef(column)).values("status"))
-    return lambda rows: rows.filter(**{f"{column}__in": held.values("value")}), walk
-
-
 def _by_address(kind: str, column: str, has: Any, lacks: Any, state: Any) -> Reader:
     def read(value: str) -> Condition:
         words = parts(value, AddressStatus.values, alone=(ANY, NONE))
@@ -57,9 +47,12 @@ def _by_address(kind: str, column: str, has: Any, lacks: Any, state: Any) -> Rea
             return by_trait(lacks, f"-{kind}")
         if words == [ANY]:
             return Condition("", "", str(has), lambda rows: rows.filter(**{f"{column}__isnull": False}))
+        held = Address.objects.filter(kind=kind, status__in=words).values("value")
         labels = ", ".join(str(AddressStatus(word).label) for word in words)
-        narrow, walk = by_address_state(kind, column, words)
-        return by_related(state % {"states": labels}, narrow, walk)
+        text = state % {"states": labels}
+        return Condition(
+            "", "", text, lambda rows: rows.filter(**{f"{column}__in": held}), is_of_address=True
+        )
 
     return read
 
@@ -68,14 +61,11 @@ def _by_push(value: str) -> Condition:
     words = parts(value, TOKENS, alone=(ANY, NONE))
     kinds = list(TOKENS) if words in ([ANY], [NONE]) else words
     tokens = Key.objects.filter(kind__in=kinds, is_active=True)
-    own = tokens.filter(person_id=OuterRef("pk"))
-    held = own.values("person_id")
     if words == [NONE]:
-        without = related("token", held, is_there=False)
-        return by_related(_("has no push or messenger"), lambda rows: rows.filter(~Exists(own)), without)
+        has = Exists(tokens.filter(person_id=OuterRef("pk")))
+        return by_related(_("has no push or messenger"), lambda rows: rows.filter(~has))
     text = _("has %(kinds)s") % {"kinds": ", ".join(str(TOKENS[kind]) for kind in kinds)}
-    owners = tokens.values("person_id")
-    return by_related(text, lambda rows: rows.filter(pk__in=owners), related("token", held))
+    return by_related(text, lambda rows: rows.filter(pk__in=tokens.values("person_id")))
 
 
 def _list_named(value: str) -> ContactList:
@@ -88,17 +78,15 @@ def _list_named(value: str) -> ContactList:
 def _on_list(value: str) -> Condition:
     chosen = _list_named(value)
     members = ListMember.objects.filter(list=chosen).values("contact_id")
-    walk = related("on_list", members.filter(contact_id=OuterRef("pk")))
     text = _("on the list %(name)s") % {"name": chosen.name}
-    return by_related(text, lambda rows: rows.filter(pk__in=members), walk)
+    return by_related(text, lambda rows: rows.filter(pk__in=members))
 
 
 def _off_list(value: str) -> Condition:
     chosen = _list_named(value)
-    member = ListMember.objects.filter(list=chosen, contact_id=OuterRef("pk")).values("contact_id")
-    walk = related("off_list", member, is_there=False)
+    member = Exists(ListMember.objects.filter(list=chosen, contact_id=OuterRef("pk")))
     text = _("not on the list %(name)s") % {"name": chosen.name}
-    return by_related(text, lambda rows: rows.filter(~Exists(member)), walk)
+    return by_related(text, lambda rows: rows.filter(~member))
 
 
 def _group(value: str) -> tuple[str, Any]:
@@ -174,16 +162,22 @@ def _by_values(value: str, *, is_filled: bool) -> Condition:
             rows = _filled(rows, word) if is_filled else _missing(rows, word)
         return rows
 
-    return Condition("", "", text, narrow, is_trait=not (is_filled or fields))
+    is_trait = not (is_filled or fields)
+    traits = tuple(_trait_of(word) for word in words) if is_trait else ()
+    return Condition("", "", text, narrow, is_trait=is_trait, traits=traits)
 
 
 MISSING = {"language": "l:", "time_zone": "z:"}
 
 
+def _trait_of(word: str) -> str:
+    return MISSING.get(word, f"-{word}")
+
+
 def _missing(rows: Any, word: str) -> Any:
     if word.startswith("field."):
         return rows.exclude(data__has_key=word.removeprefix("field."))
-    return trait(MISSING.get(word, f"-{word}"))(rows)
+    return trait(_trait_of(word))(rows)
 
 
 def _filled(rows: Any, word: str) -> Any:

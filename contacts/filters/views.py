@@ -4,8 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contacts.filters.readers import by_address_state
-from contacts.models import ContactState
+from contacts.models import Address, ContactState
 
 
 def active(rows: Any) -> Any:
@@ -16,7 +15,7 @@ def deleted(rows: Any) -> Any:
     return rows.filter(state=ContactState.DELETED)
 
 
-# Views of active contacts whose address of a kind has one of the states.
+# Views of contacts whose address of a kind has one of the states.
 ADDRESSES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "email-active": ("email", "email_norm", ("active",)),
     "email-unconfirmed": ("email", "email_norm", ("unconfirmed",)),
@@ -28,8 +27,14 @@ ADDRESSES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
+def _with_address(view: str, rows: Any) -> Any:
+    kind, column, states = ADDRESSES[view]
+    held = Address.objects.filter(kind=kind, status__in=states).values("value")
+    return rows.filter(**{f"{column}__in": held})
+
+
 def _address(view: str) -> Callable[[Any], Any]:
-    return lambda rows: active(by_address_state(*ADDRESSES[view])[0](rows))
+    return lambda rows: active(_with_address(view, rows))
 
 
 def _new(rows: Any) -> Any:
@@ -51,8 +56,8 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def walk(view: str, rows: Any) -> Any:
-    """What the view asks beside the contact's state, asked of rows one by one."""
+def beside_state(view: str, rows: Any) -> Any:
+    """What the view asks beside the contact's state."""
     if view in ADDRESSES:
-        return by_address_state(*ADDRESSES[view])[1](rows)
+        return _with_address(view, rows)
     return _made_lately(rows) if view == "new" else rows

@@ -97,11 +97,6 @@ class Address(models.Model):
                 name="contacts_address_status",
                 condition=~models.Q(status="active"),
             ),
-            models.Index(  # whether one of several states is an address's own
-                fields=["kind", "value", "status"],
-                name="contacts_address_unusual",
-                condition=~models.Q(status="active"),
-            ),
             models.Index(
                 fields=["blocked_until"],
                 name="contacts_address_blocked",
