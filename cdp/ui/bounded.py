@@ -3,11 +3,11 @@
 An index gives the order, conditions sieve it; a condition that few rows fit, or two that never meet, would have such a walk
 pass the whole table, and the planner, who takes conditions for independent, cannot tell. So a page is read in steps:
 
-1. The first `FIRST` rows of the order. Most pages are full by then, and small tables at their end.
+1. The first `FIRST` rows of the order, fewer where a row costs more to ask, more where it costs less (`weight`). Most pages
+   are full by then, and small tables at their end.
 2. Where few of them fit, all that fit are found first and ordered then, if the planner has a cheap way to (`MOST_COST`) or
    the caller knows of one, and if they are no more than `MOST_FOUND`.
-3. Else the walk goes on until the page is full, up to `MOST_WALKED` rows, or `GIVE_UP` where few fitted; fewer where a row
-   costs more to ask (`weight`).
+3. Else the walk goes on until the page is full, up to `MOST_WALKED` rows, or `GIVE_UP` where few fitted, by `weight` too.
 
 Steps read keys only, so that an index alone may answer them; the rows of the page are read whole at the end. A walk that
 ends early leaves a page that is not full; `looked` says so, and its cursor goes on after the last row passed.
@@ -37,8 +37,8 @@ class Ask:
     `walked` are rows of any that fit, told of those of `base` one by one: without what `base` asks, and without joins that
     the planner could turn around. `weight`: what that costs a row, beside a usual one. `sieve` keeps some of the ids.
     `is_whole`: bounds are off. `finds_cheaply`: an index is known to find all that fit, whatever the planner believes;
-    `is_guessed`: the planner cannot tell how many fit, so all are found only where none of the first did; `are_few`: they
-    are known to be few, so nothing is walked first.
+    `is_guessed`: the planner cannot tell how many fit, so all are found only where none of the first did, and the walk goes
+    on longer where some did; `are_few`: they are known to be few, so nothing is walked first.
     """
 
     base: Any
@@ -108,13 +108,14 @@ class _Reader:
             if self._find_all(walk, key, wanted, most=None if self.ask.is_whole else MOST_FOUND):
                 return walk
             walk = _Walk(key)
-        self._pass(walk, FIRST, wanted, is_first=True)
-        is_rare = walk.fits < FEW
+        self._pass(walk, max(int(FIRST / self.ask.weight), 1), wanted, is_first=True)
+        is_rare = walk.share < FEW / FIRST
         if is_rare and not walk.is_over and self._finds_all(walk):
             found = _Walk(key)
             if self._find_all(found, key, wanted, most=MOST_FOUND):
                 return found
-        most = int((GIVE_UP if is_rare else MOST_WALKED) / self.ask.weight)
+        is_hopeful = not is_rare or (self.ask.is_guessed and walk.fits > 0)
+        most = int((MOST_WALKED if is_hopeful else GIVE_UP) / self.ask.weight)
         while len(walk.found) < wanted and not walk.is_over:
             left = most - walk.passed
             if left <= 0 and not self.ask.is_whole:

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from contacts.models import Contact
 
 MOST_VALUES = 20
-# What a row costs whose columns are read from the index; what looking into another table adds, and comparing text.
-BY_INDEX, PROBE, COMPARISON = 0.5, 1.0, 0.3
+# What a row costs whose columns the index holds; what looking into another table adds, and comparing text.
+BY_INDEX, PROBE, COMPARISON = 0.2, 0.6, 0.3
 NONE, ANY = "none", "any"
 
 
@@ -24,7 +24,8 @@ class Condition:
 
     What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `traits`, all of
     which it needs, if that is all it asks; `bounds`, the column of which it is a range; `is_few`, it names those who fit;
-    `is_of_address`, it asks nothing of a contact but its e-mail or phone; `weight`, what it costs a row beside reading it.
+    `is_of_address`, it asks for addresses in states that are not the usual one; `weight`, what it costs a row beside
+    reading it.
     """
 
     name: str

@@ -13,6 +13,7 @@ from contacts import groups
 from contacts.filters.condition import (
     ANY,
     NONE,
+    PROBE,
     Condition,
     FilterError,
     Reader,
@@ -50,9 +51,11 @@ def _by_address(kind: str, column: str, has: Any, lacks: Any, state: Any) -> Rea
         held = Address.objects.filter(kind=kind, status__in=words).values("value")
         labels = ", ".join(str(AddressStatus(word).label) for word in words)
         text = state % {"states": labels}
+        is_usual = AddressStatus.ACTIVE in words
         return Condition(
-            "", "", text, lambda rows: rows.filter(**{f"{column}__in": held}), is_of_address=True
-        )
+            "", "", text, lambda rows: rows.filter(**{f"{column}__in": held}), is_of_address=not is_usual,
+            weight=is_usual * PROBE,
+        )  # fmt: skip
 
     return read
 

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 
 from cdp.models import Account
 from contacts.filters import views
-from contacts.filters.condition import BY_INDEX, COMPARISON, Condition, FilterError, Reader
+from contacts.filters.condition import BY_INDEX, COMPARISON, PROBE, Condition, FilterError, Reader
 from contacts.filters.days import DAYS, by_day
 from contacts.filters.readers import READERS
-from contacts.filters.views import ADDRESSES, VIEWS, active, deleted
+from contacts.filters.views import VIEWS, active, deleted
 from contacts.models import Contact
 from contacts.querysets import SearchTerm
 
@@ -66,15 +66,14 @@ class Filter:
 
         The index of the usual order holds addresses, so that a row of which nothing else is asked is not read.
         """
-        if ordered_by == "updated_at" and self._is_of_addresses:
+        is_of_addresses = self.view in ("", "all", *views.UNUSUAL) and all(
+            condition.is_of_address for condition in self.conditions
+        )
+        if is_of_addresses and self.term is None and ordered_by == "updated_at":
             return BY_INDEX
+        of_view = PROBE if self.view in views.USUAL else 0
         of_term = COMPARISON if self.is_text else 0
-        return 1 + of_term + sum(condition.weight for condition in self.conditions)
-
-    @property
-    def _is_of_addresses(self) -> bool:
-        is_asked = self.term is None and self.view in ("", "all", *ADDRESSES)
-        return is_asked and all(condition.is_of_address for condition in self.conditions)
+        return 1 + of_view + of_term + sum(condition.weight for condition in self.conditions)
 
     @property
     def is_text(self) -> bool:

@@ -27,6 +27,10 @@ ADDRESSES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
+USUAL = ("email-active", "phone-active")  # most addresses are in this state
+UNUSUAL = tuple(view for view in ADDRESSES if view not in USUAL)
+
+
 def _with_address(view: str, rows: Any) -> Any:
     kind, column, states = ADDRESSES[view]
     held = Address.objects.filter(kind=kind, status__in=states).values("value")
