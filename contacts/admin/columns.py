@@ -48,9 +48,9 @@ def read_extras(rows: Sequence[Contact], *, may_see: bool) -> dict[int, RowExtra
 
 def _read_beside(ids: list[int], addresses: list[tuple[str, str]]) -> list[tuple[str, int, str, str]]:
     """(part, contact id, address, word) in the order shown: a token's kind once, lists by name."""
-    values = {f"{kind}s": [value for one, value in addresses if one == kind] for kind in ("email", "phone")}
+    emails, phones = ([value for one, value in addresses if one == kind] for kind in ("email", "phone"))
     with connection.cursor() as cursor:
-        cursor.execute(load("contacts", "list_extras"), {"ids": ids} | values)
+        cursor.execute(load("contacts", "list_extras"), {"ids": ids, "emails": emails, "phones": phones})
         return sorted(set(cursor.fetchall()))
 
 
