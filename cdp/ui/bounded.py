@@ -114,8 +114,10 @@ class _Reader:
             found = _Walk(key)
             if self._find_all(found, key, wanted, most=MOST_FOUND):
                 return found
-        is_hopeful = not is_rare or (self.ask.is_guessed and walk.fits > 0)
-        most = int((MOST_WALKED if is_hopeful else GIVE_UP) / self.ask.weight)
+        most = GIVE_UP if is_rare else MOST_WALKED
+        if is_rare and self.ask.is_guessed and walk.fits:
+            most = (GIVE_UP + MOST_WALKED) // 2
+        most = int(most / self.ask.weight)
         while len(walk.found) < wanted and not walk.is_over:
             left = most - walk.passed
             if left <= 0 and not self.ask.is_whole:

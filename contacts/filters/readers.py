@@ -54,7 +54,7 @@ def _by_address(kind: str, column: str, has: Any, lacks: Any, state: Any) -> Rea
         is_usual = AddressStatus.ACTIVE in words
         return Condition(
             "", "", text, lambda rows: rows.filter(**{f"{column}__in": held}), is_of_address=not is_usual,
-            weight=is_usual * PROBE,
+            weight=PROBE,
         )  # fmt: skip
 
     return read

@@ -71,7 +71,7 @@ class Filter:
         )
         if is_of_addresses and self.term is None and ordered_by == "updated_at":
             return BY_INDEX
-        of_view = PROBE if self.view in views.USUAL else 0
+        of_view = PROBE if self.view in views.ADDRESSES else 0
         of_term = COMPARISON if self.is_text else 0
         return 1 + of_view + of_term + sum(condition.weight for condition in self.conditions)
 

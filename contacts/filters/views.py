@@ -27,8 +27,7 @@ ADDRESSES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
-USUAL = ("email-active", "phone-active")  # most addresses are in this state
-UNUSUAL = tuple(view for view in ADDRESSES if view not in USUAL)
+UNUSUAL = tuple(view for view, (_kind, _column, states) in ADDRESSES.items() if "active" not in states)
 
 
 def _with_address(view: str, rows: Any) -> Any:

@@ -157,7 +157,7 @@ def test_the_count_of_what_was_found_at_once_is_exact(people, bounds):
 
 
 def test_a_text_that_fitted_some_of_the_first_is_walked_for_and_not_found(people, monkeypatch):
-    for name, value in (("FIRST", 30), ("FEW", 30), ("GIVE_UP", 10), ("MOST_WALKED", 200)):
+    for name, value in (("FIRST", 30), ("FEW", 30), ("GIVE_UP", 10), ("MOST_WALKED", 300)):
         monkeypatch.setattr(bounded, name, value)
     ask = ask_for({"q": "Koval2"}, ORDERS[0])
     with CaptureQueriesContext(connection) as asked:
