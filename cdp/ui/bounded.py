@@ -24,7 +24,7 @@ from cdp.ui.keyset import KeysetPage, Sieve, beyond, read_cursor, write_cursor
 
 FIRST = 500
 FEW = 4  # of the first rows: where fewer fit, all that fit are likely few too
-GIVE_UP = 2_500  # rows passed, where few fit
+GIVE_UP = 2_200  # rows passed, where few fit
 MOST_WALKED = 6_000  # where more do
 MOST_FOUND = 5_000
 MOST_COST = 8_000  # of a plan that finds all that fit, in costs of a random page

@@ -10,7 +10,7 @@ from contacts.models import Contact
 
 MOST_VALUES = 20
 # What a row costs whose columns the index holds; what looking into another table adds, and comparing text.
-BY_INDEX, PROBE, COMPARISON = 0.2, 0.6, 0.3
+BY_INDEX, PROBE, COMPARISON = 1 / 6, 0.6, 0.3
 NONE, ANY = "none", "any"
 
 
