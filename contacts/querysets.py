@@ -25,6 +25,24 @@ class InsensitiveLike(models.Lookup):  # type: ignore[type-arg]
 models.TextField.register_lookup(InsensitiveLike)
 
 
+class LikeAscii(models.Func):
+    """`ILIKE` for a pattern of ASCII, at half its cost: only ASCII is folded, and the two other letters that fold to it."""
+
+    template = "replace(replace(%(expressions)s"
+    arg_joiner = ", '\u0130', 'i'), '\u212a', 'k') COLLATE \"C\" ILIKE "
+    output_field = models.BooleanField()
+    conditional = True
+
+
+class LikeLower(models.Func):
+    """`ILIKE`, folding the pattern once and not with each row."""
+
+    template = "lower(%(expressions)s)"
+    arg_joiner = ") LIKE lower("
+    output_field = models.BooleanField()
+    conditional = True
+
+
 @dataclass(frozen=True, slots=True)
 class SearchTerm:
     """The words of a search box as they were understood: `kind` is id, ext, email, phone or text."""
@@ -82,6 +100,15 @@ class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
             return self._containing(term.value)
         return self.filter(**{"email_norm" if term.kind == "email" else "phone": term.value})
 
+    def comparing(self, term: SearchTerm) -> Self:
+        """As `of_term`, for rows that are passed one by one: no index serves it, and text is compared at less cost."""
+        if term.kind != "text":
+            return self.of_term(term)
+        pattern = f"%{_escaped(term.value)}%"
+        if term.value.isascii():
+            return self.filter(LikeAscii(self.model.SEARCH_TEXT, models.Value(pattern)))  # type: ignore[attr-defined]
+        return self.filter(LikeLower(self.model.SEARCH_TEXT, models.Value(pattern)))  # type: ignore[attr-defined]
+
     def owners_of(self, *external_ids: str) -> Any:
         """Keys of these external ids; `person_id` is their owner."""
         return _owners_of(*external_ids)
@@ -113,9 +140,14 @@ class ContactQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
     def _containing(self, text: str) -> Self:
         """Contacts whose search text holds these characters (index `contact_search`)."""
-        pattern = text.replace("\0", "").replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        pattern = _escaped(text)
         text_of: Any = self.model.SEARCH_TEXT  # type: ignore[attr-defined]
         return self.alias(search_text=text_of).filter(search_text__ilike=f"%{pattern}%")
+
+
+def _escaped(text: str) -> str:
+    """The text as a pattern of `LIKE` that stands for itself."""
+    return text.replace("\0", "").replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
 
 
 def _owners_of(*external_ids: str) -> Any:

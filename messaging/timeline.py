@@ -1,6 +1,7 @@
 """Messages of a person for the card's activity: one entry a delivery, with how far it came."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -62,7 +63,7 @@ class MessageSource:
         names = dict(
             Message.objects.filter(pk__in={row.message_id for row in found}).values_list("pk", "name")
         )
-        followed = self._followed([row.pk for row in found])
+        followed = self._followed({row.pk: row.clicked_at for row in found if row.clicked_at})
         causes = name_causes({(row.cause_kind, row.cause_id) for row in found})
         return [
             self._entry(
@@ -71,9 +72,13 @@ class MessageSource:
             for row in found
         ]  # fmt: skip
 
-    def _followed(self, delivery_ids: list[int]) -> dict[int, list[str]]:
-        """Links that a human followed, in order; one query."""
-        hits = Activity.objects.filter(delivery_id__in=delivery_ids, kind=ActivityKind.CLICKED, machine="")
+    def _followed(self, first_clicks: dict[int, datetime]) -> dict[int, list[str]]:
+        """Links that a human followed, in order, of deliveries by the time of their first click; one query if there are any."""
+        if not first_clicks:
+            return {}
+        hits = Activity.objects.filter(
+            delivery_id__in=first_clicks, at__gte=min(first_clicks.values()), kind=ActivityKind.CLICKED, machine=""
+        )  # fmt: skip
         found: dict[int, list[str]] = {}
         for delivery_id, url in hits.order_by("at").values_list("delivery_id", "url")[:MOST_CLICKS]:
             found.setdefault(delivery_id, []).append(url)

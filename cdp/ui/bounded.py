@@ -3,12 +3,14 @@
 An index gives the order, conditions sieve it; a condition that few rows fit, or two that never meet, would have such a walk
 pass the whole table, and the planner, who takes conditions for independent, cannot tell. So a page is read in steps:
 
-1. The first `FIRST` rows of the order. Most pages are full by then, and small tables at their end.
+1. The first `FIRST` rows of the order, fewer where a row costs more to ask, more where it costs less (`weight`). Most pages
+   are full by then, and small tables at their end.
 2. Where few of them fit, all that fit are found first and ordered then, if the planner has a cheap way to (`MOST_COST`) or
    the caller knows of one, and if they are no more than `MOST_FOUND`.
-3. Else the walk goes on until the page is full, up to `MOST_WALKED` rows, or `GIVE_UP` where few fitted.
+3. Else the walk goes on until the page is full, up to `MOST_WALKED` rows, or `GIVE_UP` where few fitted, by `weight` too.
 
-A walk that ends there leaves a page that is not full; `looked` says so, and its cursor goes on after the last row passed.
+Steps read keys only, so that an index alone may answer them; the rows of the page are read whole at the end. A walk that
+ends early leaves a page that is not full; `looked` says so, and its cursor goes on after the last row passed.
 """
 
 from collections.abc import Sequence
@@ -22,7 +24,7 @@ from cdp.ui.keyset import KeysetPage, Sieve, beyond, read_cursor, write_cursor
 
 FIRST = 500
 FEW = 4  # of the first rows: where fewer fit, all that fit are likely few too
-GIVE_UP = 2_500  # rows passed, where few fit
+GIVE_UP = 2_200  # rows passed, where few fit
 MOST_WALKED = 6_000  # where more do
 MOST_FOUND = 5_000
 MOST_COST = 8_000  # of a plan that finds all that fit, in costs of a random page
@@ -32,8 +34,11 @@ MOST_COST = 8_000  # of a plan that finds all that fit, in costs of a random pag
 class Ask:
     """What is read: `base` gives the order by an index of its own, `narrowed` are the rows of it that fit.
 
-    `sieve` keeps some of the ids of those. `is_whole`: bounds are off. `finds_cheaply`: an index is known to find all that
-    fit, whatever the planner believes; `are_few`: they are known to be few, so nothing is walked first.
+    `walked` are rows of any that fit, told of those of `base` one by one: without what `base` asks, and without joins that
+    the planner could turn around. `weight`: what that costs a row, beside a usual one. `sieve` keeps some of the ids.
+    `is_whole`: bounds are off. `finds_cheaply`: an index is known to find all that fit, whatever the planner believes;
+    `is_guessed`: the planner cannot tell how many fit, so all are found only where none of the first did, and the walk goes
+    on longer where some did; `are_few`: they are known to be few, so nothing is walked first.
     """
 
     base: Any
@@ -41,16 +46,21 @@ class Ask:
     order: Sequence[str]
     size: int
     sieve: Sieve | None = None
+    walked: Any = None
+    weight: float = 1.0
     is_whole: bool = False
     finds_cheaply: bool = False
+    is_guessed: bool = False
     are_few: bool = False
 
 
 @dataclass(slots=True)
 class _Walk:
-    """Where a walk stands: rows found, how many were passed, the key of the last one passed."""
+    """Where a walk stands: the keys (those of the order, then the primary one) found, how many rows were passed, the key of
+    the last one passed.
+    """
 
-    key: list[Any] | None
+    key: Sequence[Any] | None
     found: list[Any] = field(default_factory=list)
     passed: int = 0
     fits: int = 0  # of those passed, as far as is known
@@ -69,7 +79,7 @@ def read_bounded(ask: Ask, *, after: str = "", before: str = "") -> KeysetPage:
     more = len(walk.found) > ask.size
     if backwards and cursor is not None and walk.is_over and not more:
         return read_bounded(ask)  # the first page, full also when rows have come since
-    rows = walk.found[: ask.size]
+    rows = reader.whole([found[-1] for found in walk.found[: ask.size]])
     is_given_up = not (more or walk.is_over)
     last = write_cursor(rows[-1], names) if rows else ""
     if is_given_up:
@@ -90,8 +100,7 @@ class _Reader:
         self.ask, self.names, self.down = ask, names, down
         self.model = ask.base.model
         self.table = connection.ops.quote_name(self.model._meta.db_table)
-        self.key_column = connection.ops.quote_name(self.model._meta.pk.column)
-        self.columns = [connection.ops.quote_name(self.model._meta.get_field(name).column) for name in names]
+        self.keys = [f"key_{place}" for place in range(len(names))]
 
     def read(self, key: list[Any] | None, wanted: int) -> _Walk:
         walk = _Walk(key)
@@ -99,91 +108,97 @@ class _Reader:
             if self._find_all(walk, key, wanted, most=None if self.ask.is_whole else MOST_FOUND):
                 return walk
             walk = _Walk(key)
-        self._pass(walk, FIRST, wanted)
-        is_rare = walk.fits < FEW
-        if is_rare and not walk.is_over and self._finds_all():
+        self._pass(walk, max(int(FIRST / self.ask.weight), 1), wanted, is_first=True)
+        is_rare = walk.share < FEW / FIRST
+        if is_rare and not walk.is_over and self._finds_all(walk):
             found = _Walk(key)
             if self._find_all(found, key, wanted, most=MOST_FOUND):
                 return found
+        most = GIVE_UP if is_rare else MOST_WALKED
+        if is_rare and self.ask.is_guessed and walk.fits:
+            most = (GIVE_UP + MOST_WALKED) // 2
+        most = int(most / self.ask.weight)
         while len(walk.found) < wanted and not walk.is_over:
-            left = (GIVE_UP if is_rare else MOST_WALKED) - walk.passed
+            left = most - walk.passed
             if left <= 0 and not self.ask.is_whole:
                 break
             due = int((wanted - len(walk.found)) / (walk.share or 1 / FIRST) * 1.3) + 100
-            self._go_on(walk, walk.passed * 10 if self.ask.is_whole else min(due, left), wanted)
+            self._pass(walk, walk.passed * 10 if self.ask.is_whole else min(due, left), wanted)
         return walk
 
-    def _pass(self, walk: _Walk, number: int, wanted: int) -> None:
-        """Pass the first `number` rows, in one statement; each is looked at, so that the share of those that fit is known."""
-        window = (
-            self.ask.base if walk.key is None else beyond(self.ask.base, self.names, walk.key, down=self.down)
+    def whole(self, ids: Sequence[Any]) -> list[Any]:
+        """The rows of these ids, in their order."""
+        if not ids:
+            return []
+        rows = self.model._default_manager.raw(
+            f"SELECT * FROM {self.table} WHERE {self._key_column} = ANY(%s) LIMIT {len(ids)}", [list(ids)]
         )
-        window = window.order_by(*self._order(self.down))[:number]
+        found = {row.pk: row for row in rows}
+        return [found[pk] for pk in ids if pk in found]
+
+    def _pass(self, walk: _Walk, number: int, wanted: int, *, is_first: bool = False) -> None:
+        """Pass up to `number` rows in one statement, no further than the page takes.
+
+        The first are all looked at, so that the share of those that fit is known. No index but that of the order is used.
+        """
         missing = wanted - len(walk.found)
-        fitting = self.ask.narrowed.order_by()
-        fitting = fitting if self.ask.sieve is None else fitting.only(*self.names, "pk")
+        coming = self.ask.base
+        if walk.key is not None:
+            coming = beyond(coming, self.names, walk.key, down=self.down)
+        coming = coming.order_by(*self._order())
+        walked = self.ask.narrowed if self.ask.walked is None else self.ask.walked
+        fitting = walked.order_by() if is_first else walked.order_by(*self._order())
+        is_cut = self.ask.sieve is None
         try:
-            inner, inner_params = window.query.sql_with_params()
-            outer, outer_params = fitting.query.sql_with_params()
+            window, window_params = coming[:number].query.sql_with_params()
+            edge, edge_params = coming.values_list(*self.names)[number - 1 : number].query.sql_with_params()
+            inner, inner_params = fitting.values_list(*self.names, "pk").query.sql_with_params()
         except EmptyResultSet:
             walk.is_over = True
             return
-        keys = ", ".join(f"{column} AS edge_{place}" for place, column in enumerate(self.columns))
-        page = f"LIMIT {missing}" if self.ask.sieve is None else ""
+        keys = ", ".join(self.keys)
+        page = f"ORDER BY {self._key_order()} LIMIT {missing}" if is_cut else ""
+        is_due = "true" if is_first or not is_cut else f"(SELECT count(*) FROM fitting) < {missing}"
         sql = (
-            f"WITH {self.table} AS MATERIALIZED ({inner}), passed AS (SELECT count(*) AS passed FROM {self.table}), "
-            f"edge AS (SELECT {keys} FROM {self.table} ORDER BY {self._order_sql(not self.down)} LIMIT 1), "
-            f"fitting AS MATERIALIZED ({outer}), fits AS (SELECT count(*) AS fits FROM fitting), "
-            f"page AS (SELECT * FROM fitting ORDER BY {self._order_sql(self.down)} {page}) "
-            "SELECT page.*, passed.passed, fits.fits, edge.* FROM passed CROSS JOIN fits LEFT JOIN edge ON true "
-            "LEFT JOIN page ON true"
+            f"WITH fitting ({keys}, found_id) AS MATERIALIZED (WITH {self.table} AS NOT MATERIALIZED ({window}) {inner} "
+            f"{f'LIMIT {missing}' if is_cut and not is_first else ''}), "
+            f"edge ({keys}) AS (SELECT * FROM ({edge}) AS last WHERE {is_due}), "
+            f"page AS (SELECT * FROM fitting {page}) "
+            f"SELECT fits.fits, {', '.join(f'edge.{key}' for key in self.keys)}, page.* "
+            "FROM (SELECT count(*) AS fits FROM fitting) AS fits LEFT JOIN edge ON true LEFT JOIN page ON true"
         )
-        rows = list(self.model._default_manager.raw(sql, [*inner_params, *outer_params]))
-        walk.passed += rows[0].passed
-        walk.is_over = rows[0].passed < number
-        if rows[0].passed:
-            walk.key = [getattr(rows[0], f"edge_{place}") for place in range(len(self.names))]
-        kept, fits = self._kept([row for row in rows if row.pk is not None])
-        walk.fits += rows[0].fits if self.ask.sieve is None else fits
-        walk.share = walk.fits / max(walk.passed, 1)
-        walk.found += kept[:missing]
-
-    def _go_on(self, walk: _Walk, number: int, wanted: int) -> None:
-        """Pass up to `number` rows more, no further than the page takes. No index but that of the order can be used."""
-        coming = beyond(self.ask.base, self.names, walk.key or (), down=self.down).order_by(
-            *self._order(self.down)
-        )
-        missing = wanted - len(walk.found)
-        fitting = self.ask.narrowed.order_by(*self._order(self.down))
-        fitting = fitting[:missing] if self.ask.sieve is None else fitting.only(*self.names, "pk")
-        window, window_params = coming[:number].query.sql_with_params()
-        text, params = fitting.query.sql_with_params()
-        sql = f"WITH {self.table} AS NOT MATERIALIZED ({window}) {text}"
-        kept, fits = self._kept(list(self.model._default_manager.raw(sql, [*window_params, *params])))
-        walk.found += kept[:missing]
-        walk.fits += fits
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [*window_params, *inner_params, *edge_params])
+            told = cursor.fetchall()
+        size = len(self.names)
+        kept, fits = self._kept([row[size + 1 :] for row in told if row[-1] is not None])
+        walk.fits += told[0][0] if is_cut else fits
         walk.passed += number
-        if len(kept) < missing:
-            edge = coming.values_list(*self.names)[number - 1 : number].first()
-            walk.is_over = edge is None
-            walk.key = walk.key if edge is None else list(edge)
+        if is_first:
+            walk.share = walk.fits / number
+        walk.found += kept[:missing]
+        last = told[0][1 : size + 1]
+        if len(kept) < missing or is_first:
+            walk.is_over = last[0] is None
+            walk.key = walk.key if walk.is_over else last
 
-    def _kept(self, rows: list[Any]) -> tuple[list[Any], int]:
-        """Rows in the direction's order, no more than a page takes, and how many there were; sieved ones are read whole now."""
-        rows.sort(key=lambda row: [getattr(row, name) for name in self.names], reverse=self.down)
+    def _kept(self, keys: list[Any]) -> tuple[list[Any], int]:
+        """Of rows' keys those that the sieve keeps, in the direction's order, no more than a page takes; how many there were."""
+        keys.sort(reverse=self.down)
         if self.ask.sieve is None:
-            return rows, len(rows)
-        kept = list(self.ask.sieve([row.pk for row in rows]))
-        some = kept[: self.ask.size + 1]
-        whole = self.model._default_manager.in_bulk(some)
-        return [whole[pk] for pk in some if pk in whole], len(kept)
+            return keys, len(keys)
+        kept = set(self.ask.sieve([key[-1] for key in keys]))
+        stay = [key for key in keys if key[-1] in kept]
+        return stay[: self.ask.size + 1], len(stay)
 
-    def _finds_all(self) -> bool:
+    def _finds_all(self, walk: _Walk) -> bool:
         """Whether all that fit may be found at once."""
         if self.ask.finds_cheaply:
             return True
+        if self.ask.is_guessed and walk.fits:
+            return False
         try:
-            sql, params = self._all_ids()
+            sql, params = self._all_keys()
         except EmptyResultSet:
             return False
         with connection.cursor() as cursor:
@@ -192,48 +207,50 @@ class _Reader:
         page_cost = float(told.get("Settings", {}).get("random_page_cost", 4))
         return float(told["Plan"]["Total Cost"]) <= MOST_COST * page_cost
 
-    def _all_ids(self) -> tuple[str, Any]:
-        return self.ask.narrowed.order_by().values_list("pk", *self.names).query.sql_with_params()  # type: ignore[no-any-return]
+    def _all_keys(self) -> tuple[str, Any]:
+        found = self.ask.narrowed.order_by().values_list(*self.names, "pk")
+        return found.query.sql_with_params()  # type: ignore[no-any-return]
 
-    def _find_all(self, walk: _Walk, key: list[Any] | None, wanted: int, *, most: int | None) -> bool:
+    def _find_all(self, walk: _Walk, key: Sequence[Any] | None, wanted: int, *, most: int | None) -> bool:
         """Find all that fit, then order; False when they are more than `most`.
 
         The CTE is planned for all its rows, by the conditions and not by the order; it is read no further than `most`.
         """
         walk.is_over = True
         try:
-            sql, params = self._all_ids()
+            sql, params = self._all_keys()
         except EmptyResultSet:
             walk.count = 0
             return True
-        names = [f"key_{place}" for place in range(len(self.names))]
+        keys = ", ".join(self.keys)
         limit = "" if most is None else f"LIMIT {most + 1}"
-        past = (
-            f"WHERE ({', '.join(names)}) {'<' if self.down else '>'} ({', '.join(['%s'] * len(names))})"
-            if key
-            else ""
-        )
+        marks = ", ".join(["%s"] * len(self.keys))
+        past = f"WHERE ({keys}) {'<' if self.down else '>'} ({marks})" if key else ""
         page = "" if self.ask.sieve is not None else f"LIMIT {wanted}"
-        order = ", ".join(f"{name} {'DESC' if self.down else 'ASC'}" for name in names)
         text = (
-            f"WITH found (found_id, {', '.join(names)}) AS MATERIALIZED ({sql}), "
+            f"WITH found ({keys}, found_id) AS MATERIALIZED ({sql}), "
             f"few AS MATERIALIZED (SELECT * FROM found {limit}), "
-            f"page AS MATERIALIZED (SELECT found_id FROM few {past} ORDER BY {order} {page}) "
-            f"SELECT whole.*, counted.counted FROM (SELECT count(*) AS counted FROM few) AS counted "
-            f"LEFT JOIN page ON true LEFT JOIN {self.table} AS whole ON whole.{self.key_column} = page.found_id"
+            f"page AS (SELECT * FROM few {past} ORDER BY {self._key_order()} {page}) "
+            "SELECT counted.counted, page.* FROM (SELECT count(*) AS counted FROM few) AS counted LEFT JOIN page ON true"
         )
-        rows = list(self.model._default_manager.raw(text, [*params, *(key or ())]))
-        walk.count = rows[0].counted
+        with connection.cursor() as cursor:
+            cursor.execute(text, [*params, *(key or ())])
+            told = cursor.fetchall()
+        walk.count = told[0][0]
         if most is not None and walk.count is not None and walk.count > most:
             return False
-        kept, fits = self._kept([row for row in rows if row.pk is not None])
+        kept, fits = self._kept([row[1:] for row in told if row[-1] is not None])
         walk.found = kept[:wanted]
         if self.ask.sieve is not None:
             walk.count = None if key else fits
         return True
 
-    def _order(self, down: bool) -> list[str]:
-        return [f"-{name}" if down else name for name in self.names]
+    @property
+    def _key_column(self) -> str:
+        return connection.ops.quote_name(self.model._meta.pk.column)
 
-    def _order_sql(self, down: bool) -> str:
-        return ", ".join(f"{column} {'DESC' if down else 'ASC'}" for column in self.columns)
+    def _order(self) -> list[str]:
+        return [f"-{name}" if self.down else name for name in self.names]
+
+    def _key_order(self) -> str:
+        return ", ".join(f"{key} {'DESC' if self.down else 'ASC'}" for key in self.keys)

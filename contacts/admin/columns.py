@@ -1,18 +1,18 @@
-"""What a page of the contact list needs beyond the rows: states of addresses, tokens, lists, in two queries."""
+"""What a page of the contact list needs beyond the rows: states of addresses, tokens, lists, in one query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q, TextField, Value
-from django.db.models.functions import Cast
+from django.db import connection
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from cdp.sql import load
 from cdp.ui.formatting import mask_email, mask_phone, mask_text
 from cdp.ui.status import registry as states
-from contacts.models import Address, Contact, Key, ListMember
+from contacts.models import Contact
 
 ICONS = {"email": "mail", "phone": "sms", "mobile": "smartphone", "web": "notifications", "telegram": "send"}
 SHOWN_LISTS = 2
@@ -32,24 +32,26 @@ def read_extras(rows: Sequence[Contact], *, may_see: bool) -> dict[int, RowExtra
     """Extras by contact id. Without `may_see` names and addresses are masked."""
     ids = [row.pk for row in rows]
     found = {row.pk: _texts(row, may_see) for row in rows}
-    emails = {row.email_norm for row in rows if row.email_norm}
-    phones = {row.phone for row in rows if row.phone}
-    held = Q(kind="email", value__in=emails) | Q(kind="phone", value__in=phones)
-    statuses = {
-        (kind, value): status
-        for kind, value, status in Address.objects.filter(held).values_list("kind", "value", "status")
-    }
+    holders: dict[tuple[str, str], list[RowExtras]] = {}
     for row in rows:
-        found[row.pk].email_status = statuses.get(("email", row.email_norm or ""), "")
-        found[row.pk].phone_status = statuses.get(("phone", row.phone or ""), "")
-    keys = Key.objects.filter(person_id__in=ids, kind__in=["mobile", "web", "telegram"], is_active=True)
-    members = ListMember.objects.filter(contact_id__in=ids)
-    tokens = keys.values_list("person_id", Value(0), Cast("kind", TextField()))
-    lists = members.values_list("contact_id", Value(1), Cast("list__name", TextField()))
-    for contact_id, is_list, name in sorted(tokens.union(lists)):
-        extras = found[contact_id]
-        (extras.lists if is_list else extras.token_kinds).append(name)
+        for kind, value in (("email", row.email_norm), ("phone", row.phone)):
+            if value:
+                holders.setdefault((kind, value), []).append(found[row.pk])
+    for part, contact_id, value, word in _read_beside(ids, list(holders)):
+        if part in ("token", "list"):
+            extras = found[contact_id]
+            (extras.lists if part == "list" else extras.token_kinds).append(word)
+        for extras in holders.get((part, value), ()):
+            setattr(extras, f"{part}_status", word)
     return found
+
+
+def _read_beside(ids: list[int], addresses: list[tuple[str, str]]) -> list[tuple[str, int, str, str]]:
+    """(part, contact id, address, word) in the order shown: a token's kind once, lists by name."""
+    emails, phones = ([value for one, value in addresses if one == kind] for kind in ("email", "phone"))
+    with connection.cursor() as cursor:
+        cursor.execute(load("contacts", "list_extras"), {"ids": ids, "emails": emails, "phones": phones})
+        return sorted(set(cursor.fetchall()))
 
 
 def name_of(row: Contact, *, may_see: bool) -> str:

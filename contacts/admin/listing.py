@@ -53,9 +53,12 @@ class ContactChangeList(KeysetChangeList):
         if found.is_plain:
             return super().read_rows(after=after, before=before)
         order = self.order.fields
+        column = order[0].removeprefix("-")
         ask = Ask(
-            found.base(self.unfiltered, ordered_by=order[0].removeprefix("-")), self.queryset, order, self.list_per_page,
-            self.sieve, is_whole=bool(self.params.get("whole")), finds_cheaply=found.is_of_traits, are_few=found.are_few,
+            found.base(self.unfiltered, ordered_by=column), self.queryset, order, self.list_per_page, self.sieve,
+            found.walk(self.unfiltered, ordered_by=column), found.weight(ordered_by=column),
+            is_whole=bool(self.params.get("whole")),
+            finds_cheaply=found.is_of_traits, is_guessed=found.is_text, are_few=found.are_few,
         )  # fmt: skip
         return read_bounded(ask, after=after, before=before)
 

@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from contacts.models import Contact
 
 MOST_VALUES = 20
+# What a row costs whose columns the index holds; what looking into another table adds, and comparing text.
+BY_INDEX, PROBE, COMPARISON = 1 / 6, 0.6, 0.3
 NONE, ANY = "none", "any"
 
 
@@ -20,8 +22,10 @@ class FilterError(ValueError):
 class Condition:
     """One parameter, read. `narrow` takes rows to those that fit; `fits`, for what no statement can ask, sieves ids.
 
-    What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `bounds`, the
-    column of which it is a range; `is_few`, it names those who fit.
+    What tells how to read it: `is_trait`, the index `contact_traits` serves it, alone and beside others; `traits`, all of
+    which it needs, if that is all it asks; `bounds`, the column of which it is a range; `is_few`, it names those who fit;
+    `is_of_address`, it asks for addresses in states that are not the usual one; `weight`, what it costs a row beside
+    reading it.
     """
 
     name: str
@@ -33,6 +37,9 @@ class Condition:
     is_trait: bool = False
     bounds: str = ""
     is_few: bool = False
+    traits: tuple[str, ...] = ()
+    is_of_address: bool = False
+    weight: float = 0.0
 
 
 Reader = Callable[[str], Condition]
@@ -68,6 +75,11 @@ def parts(value: str, known: Mapping[str, Any] | Sequence[str], *, alone: Sequen
     return words
 
 
+def by_related(text: Any, narrow: Callable[[Any], Any]) -> Condition:
+    """A condition that rows of another table meet."""
+    return Condition("", "", str(text), narrow, weight=PROBE)
+
+
 def trait(*traits: str) -> Callable[[Any], Any]:
     """Rows with one of the traits, by the index `contact_traits`."""
 
@@ -79,7 +91,8 @@ def trait(*traits: str) -> Callable[[Any], Any]:
 
 def by_trait(text: Any, *traits: str) -> Condition:
     """A condition that one of the traits meets."""
-    return Condition("", "", str(text), trait(*traits), is_trait=True)
+    alone = traits if len(traits) == 1 else ()
+    return Condition("", "", str(text), trait(*traits), is_trait=True, traits=alone)
 
 
 def number(value: str) -> int:

@@ -13,9 +13,11 @@ from contacts import groups
 from contacts.filters.condition import (
     ANY,
     NONE,
+    PROBE,
     Condition,
     FilterError,
     Reader,
+    by_related,
     by_trait,
     number,
     parts,
@@ -48,9 +50,12 @@ def _by_address(kind: str, column: str, has: Any, lacks: Any, state: Any) -> Rea
             return Condition("", "", str(has), lambda rows: rows.filter(**{f"{column}__isnull": False}))
         held = Address.objects.filter(kind=kind, status__in=words).values("value")
         labels = ", ".join(str(AddressStatus(word).label) for word in words)
+        text = state % {"states": labels}
+        is_usual = AddressStatus.ACTIVE in words
         return Condition(
-            "", "", state % {"states": labels}, lambda rows: rows.filter(**{f"{column}__in": held})
-        )
+            "", "", text, lambda rows: rows.filter(**{f"{column}__in": held}), is_of_address=not is_usual,
+            weight=PROBE,
+        )  # fmt: skip
 
     return read
 
@@ -61,9 +66,9 @@ def _by_push(value: str) -> Condition:
     tokens = Key.objects.filter(kind__in=kinds, is_active=True)
     if words == [NONE]:
         has = Exists(tokens.filter(person_id=OuterRef("pk")))
-        return Condition("", "", _("has no push or messenger"), lambda rows: rows.filter(~has))
+        return by_related(_("has no push or messenger"), lambda rows: rows.filter(~has))
     text = _("has %(kinds)s") % {"kinds": ", ".join(str(TOKENS[kind]) for kind in kinds)}
-    return Condition("", "", text, lambda rows: rows.filter(pk__in=tokens.values("person_id")))
+    return by_related(text, lambda rows: rows.filter(pk__in=tokens.values("person_id")))
 
 
 def _list_named(value: str) -> ContactList:
@@ -76,17 +81,15 @@ def _list_named(value: str) -> ContactList:
 def _on_list(value: str) -> Condition:
     chosen = _list_named(value)
     members = ListMember.objects.filter(list=chosen).values("contact_id")
-    return Condition(
-        "", "", _("on the list %(name)s") % {"name": chosen.name}, lambda rows: rows.filter(pk__in=members)
-    )
+    text = _("on the list %(name)s") % {"name": chosen.name}
+    return by_related(text, lambda rows: rows.filter(pk__in=members))
 
 
 def _off_list(value: str) -> Condition:
     chosen = _list_named(value)
     member = Exists(ListMember.objects.filter(list=chosen, contact_id=OuterRef("pk")))
-    return Condition(
-        "", "", _("not on the list %(name)s") % {"name": chosen.name}, lambda rows: rows.filter(~member)
-    )
+    text = _("not on the list %(name)s") % {"name": chosen.name}
+    return by_related(text, lambda rows: rows.filter(~member))
 
 
 def _group(value: str) -> tuple[str, Any]:
@@ -162,16 +165,22 @@ def _by_values(value: str, *, is_filled: bool) -> Condition:
             rows = _filled(rows, word) if is_filled else _missing(rows, word)
         return rows
 
-    return Condition("", "", text, narrow, is_trait=not (is_filled or fields))
+    is_trait = not (is_filled or fields)
+    traits = tuple(_trait_of(word) for word in words) if is_trait else ()
+    return Condition("", "", text, narrow, is_trait=is_trait, traits=traits)
 
 
 MISSING = {"language": "l:", "time_zone": "z:"}
 
 
+def _trait_of(word: str) -> str:
+    return MISSING.get(word, f"-{word}")
+
+
 def _missing(rows: Any, word: str) -> Any:
     if word.startswith("field."):
         return rows.exclude(data__has_key=word.removeprefix("field."))
-    return trait(MISSING.get(word, f"-{word}"))(rows)
+    return trait(_trait_of(word))(rows)
 
 
 def _filled(rows: Any, word: str) -> Any:

@@ -133,8 +133,11 @@ class Contact(models.Model):
             models.Index(
                 fields=["contact_key"], name="contact_key", condition=models.Q(contact_key__isnull=False)
             ),
-            models.Index(
-                fields=["updated_at", "id"], name="contact_active_updated", condition=models.Q(state="active")
+            models.Index(  # what the list reads of each row that it passes
+                fields=["updated_at", "id"],
+                name="contact_active_changed",
+                include=["email_norm", "phone"],
+                condition=models.Q(state="active"),
             ),
             models.Index(
                 fields=["created_at", "id"], name="contact_active_created", condition=models.Q(state="active")

@@ -10,7 +10,7 @@ from cdp.ui import bounded
 from cdp.ui.bounded import Ask, read_bounded
 from cdp.ui.keyset import read_page
 from contacts.filters import read_filter
-from contacts.models import Address, Contact
+from contacts.models import Address, Contact, Key
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/contacts/contact/"
@@ -21,6 +21,8 @@ CONDITIONS = (
     {"language": "uk"}, {"language": "pl"}, {"language": "pl", "source": "import"}, {"language": "de"}, {"email": "unsubscribed"},
     {"email": "unsubscribed", "language": "en"}, {"filled": "town"}, {"q": "Koval2"}, {"q": "zq"}, {"q": "zq", "language": "uk"},
     {"view": "email-unsubscribed", "q": "ann"}, {"view": "deleted", "language": "uk"}, {"updated_from": "2026-03-10"},
+    {"email": "active", "push": "web"}, {"email": "unsubscribed,spam", "push": "none"}, {"empty": "town", "source": "import"},
+    {"view": "email-active"}, {"push": "any", "created_to": "2026-03-10"},
 )  # fmt: skip
 
 
@@ -40,6 +42,10 @@ def people():
         Address(kind="email", value=f"p{n}@example.com", status="unsubscribed" if n % 9 == 0 else "active", status_at=NOW)
         for n in range(1, PEOPLE + 1)
     )  # fmt: skip
+    Key.objects.bulk_create(
+        Key(kind="web" if n % 3 else "ext", value=f"t{n}", person_id=n, is_active=n % 5 > 0, created_at=NOW)
+        for n in range(1, PEOPLE + 1, 2)
+    )
 
 
 @pytest.fixture(params=["found", "walked", "given up"])
@@ -63,7 +69,10 @@ def ask_for(params, order, **rest):
         found.narrow(rows),
         order,
         7,
+        walked=found.walk(rows, ordered_by=column),
+        weight=found.weight(ordered_by=column),
         finds_cheaply=found.is_of_traits,
+        is_guessed=found.is_text,
         **rest,
     )
 
@@ -145,3 +154,13 @@ def test_a_page_asks_a_bounded_number_of_statements(people, bounds, params):
 def test_the_count_of_what_was_found_at_once_is_exact(people, bounds):
     page = read_bounded(ask_for({"q": "id:7"}, ORDERS[0], are_few=True))
     assert ([row.pk for row in page.rows], page.count) == ([7], 1)
+
+
+def test_a_text_that_fitted_some_of_the_first_is_walked_for_and_not_found(people, monkeypatch):
+    for name, value in (("FIRST", 30), ("FEW", 30), ("GIVE_UP", 10), ("MOST_WALKED", 300)):
+        monkeypatch.setattr(bounded, name, value)
+    ask = ask_for({"q": "Koval2"}, ORDERS[0])
+    with CaptureQueriesContext(connection) as asked:
+        page = read_bounded(ask)
+    assert not any(one["sql"].startswith("EXPLAIN") for one in asked)
+    assert (len(page.rows), page.looked) == (ask.size, 0)

@@ -51,3 +51,40 @@ def test_the_trigram_index_serves_it(olena):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan TO off")
     assert "contact_search" in Contact.objects.search("kovalenko").explain()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "irem",
+        "IREM",
+        "\u0130rem",
+        "kelvin",
+        "\u212aelvin",
+        "ковАЛЬ",
+        "КОВАЛЬ",
+        "ß",
+        "50%",
+        "a_b",
+        "a\\b",
+        "o'n",
+        "rem kel",
+        "zq",
+    ],
+)
+def test_rows_passed_one_by_one_are_compared_as_the_index_compares(text):
+    """Letters that fold to ASCII, letters that do not, and characters that patterns know."""
+    names = (
+        "\u0130rem \u212aelvin",
+        "irem kelvin",
+        "Ковальчук",
+        "коваль",
+        "Straße",
+        "50% a_b",
+        "a\\b O'Neil",
+    )
+    upsert(*(someone(f"X{n}", fields={"first_name": name}) for n, name in enumerate(names)))
+    term = Contact.objects.understand(text)
+    found = {row.first_name for row in Contact.objects.of_term(term)}
+    assert {row.first_name for row in Contact.objects.comparing(term)} == found
+    assert found or text == "zq"
