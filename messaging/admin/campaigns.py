@@ -20,9 +20,10 @@ from cdp.ui.formatting import moment, number
 from cdp.ui.status import status_pill
 from messaging.admin.forms import CampaignForm
 from messaging.audiences import names_of
-from messaging.models import Campaign, CampaignState, Delivery, Reason, Sender
+from messaging.models import Campaign, CampaignState, Delivery, Sender
 from messaging.reports.indicators import percent
 from messaging.services import campaigns as services
+from messaging.wording import why_not
 from segments.rules import BrokenReference, DefinitionError
 
 PAUSED_BY = {
@@ -154,7 +155,7 @@ class CampaignAdmin(ListAdmin):
             count = services.count_audience(campaign, now=timezone.now())
         except (BrokenReference, DefinitionError) as error:
             return {"count_error": str(error)}
-        reasons = [(_label(reason), found) for reason, found in count.reasons.items()]
+        reasons = [(why_not(reason), found) for reason, found in count.reasons.items()]
         return {"count": count, "reasons": reasons}
 
     def act(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
@@ -207,7 +208,7 @@ def figures(campaign: Campaign) -> dict[str, Any]:
     for state, reason, count in rows.order_by().values_list("state", "reason").annotate(n=Count("id")):
         by_state[state] = by_state.get(state, 0) + count
         if reason and state in ("skipped", "failed", "unknown"):
-            reasons.append((_label(reason), count))
+            reasons.append((why_not(reason), count))
     sent = by_state.get("sent", 0)
     marks = rows.filter(state="sent").aggregate(**{name: Count(column) for name, _text, column in STAGES})
     # As in the report: what came back is known, what arrived is not.
@@ -233,7 +234,3 @@ def figures(campaign: Campaign) -> dict[str, Any]:
 
 def _default_sender() -> Any:
     return Sender.objects.filter(is_default=True).first() or _("the default sender")
-
-
-def _label(reason: str) -> Any:
-    return Reason(reason).label if reason in Reason.values else reason

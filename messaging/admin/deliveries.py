@@ -22,6 +22,7 @@ from contacts.models import Contact
 from messaging.models import Activity, Delivery, DeliveryState, Message, Reason
 from messaging.services.causes import CauseName, name_causes
 from messaging.timeline import stage_of
+from messaging.wording import why_not, why_of
 
 SEE_PERSONAL = "contacts.view_personal_data"
 PERIODS = (("1", gettext_lazy("24 hours")), ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")),
@@ -182,7 +183,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Reason"))
     def why(self, row: Any) -> Any:
-        return _reason(row)
+        return why_not(row.reason) or "—"
 
     @admin.display(description=gettext_lazy("Cause"))
     def cause(self, row: Any) -> SafeString:
@@ -206,13 +207,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
         context = self.admin_site.each_context(request) | {
             "cause": _cause(row, name_causes({cause}).get(cause), user),
             "title": f"#{row.pk}", "opts": self.opts, "row": row, "stage": stage_of(row), "may_see": may_see,
-            "address": _address(row, may_see=may_see), "why": _reason(row),
+            "address": _address(row, may_see=may_see), "why": why_not(row.reason) or "—",
             "message": Message.objects.filter(pk=row.message_id).first(),
-            "activity": Activity.objects.filter(delivery_id=row.pk).order_by("-at", "-id")[:MOST_ACTIVITY],
+            "activity": [(entry, why_of(entry.kind, entry.reason)) for entry in _activity(row)],
             "context": row.context if may_see else {},
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, "messaging/delivery.html", context)
+
+
+def _activity(row: Delivery) -> Any:
+    return Activity.objects.filter(delivery_id=row.pk).order_by("-at", "-id")[:MOST_ACTIVITY]
 
 
 def _cause(row: Delivery, cause: CauseName | None, user: Any) -> SafeString:
@@ -230,7 +235,3 @@ def _address(row: Delivery, *, may_see: bool) -> str:
     if row.endpoint.startswith("#"):
         return f"id {row.contact_id}"
     return row.endpoint if may_see else mask_email(row.endpoint)
-
-
-def _reason(row: Delivery) -> Any:
-    return Reason(row.reason).label if row.reason in Reason.values else row.reason or "—"

@@ -26,6 +26,7 @@ from messaging.reports.figures import HOURLY, Figures, Subject
 from messaging.reports.indicators import indicators_of, leave_reasons, percent
 from messaging.reports.keeping import cause_month, read_report
 from messaging.reports.people import FIGURES, people_behind, time_column
+from messaging.wording import why_not
 
 SEE_CONTACTS = "contacts.view_contact"
 SEE_PERSONAL = "contacts.view_personal_data"
@@ -130,7 +131,10 @@ class MessageReportAdmin(ReadOnlyAdmin):
         for name in ("after", "before"):
             query.pop(name, None)
         label = next((row.label for row in indicators_of(Figures()) if row.figure == figure), figure)
-        rows = [(row, contacts.get(row.contact_id), getattr(row, time_column(figure))) for row in page.rows]
+        at = time_column(figure)
+        rows = [
+            (row, contacts.get(row.contact_id), getattr(row, at), why_not(row.reason)) for row in page.rows
+        ]
         context = {
             "title": f"{named.name}: {label}", "rows": rows, "page": page, "query": query.urlencode(),
             "back": reverse("admin:messaging_report", args=[kind, number]), "may_see": user.has_perm(SEE_PERSONAL),

@@ -9,16 +9,16 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 from django.urls import reverse
-from django.utils.translation import gettext_lazy
 
 from cdp.ui.keyset import KeysetPage, read_page
 from contacts.models import Contact
-from messaging.models import Delivery, Reason
+from messaging.models import Delivery
 from messaging.services.causes import CauseName
 from workflows.blocks.base import registry
 from workflows.definition import reading
 from workflows.definition.structure import Definition, Node
 from workflows.models import NodeTally, Run, RunStep, StartTally, Workflow, WorkflowVersion
+from workflows.services.reasons import BY_HAND, tell_reasons
 
 PAGE = 50
 MOST_STEPS = 500
@@ -32,13 +32,6 @@ SELECT w.id, (
     ) capped
 ) FROM unnest(%s::bigint[]) AS w (id)
 """
-WHY: dict[str, Any] = {
-    "chain_too_long": gettext_lazy("too many blocks without a wait"), "evaluation_error": gettext_lazy("the condition failed"),
-    "invalid_time": gettext_lazy("the time cannot be read"), "invalid_value": gettext_lazy("the field takes no such value"),
-    "segment_missing": gettext_lazy("the segment is gone"), "contact_not_found": gettext_lazy("the contact is gone"),
-    "hold_expired": gettext_lazy("the allowed hours did not come in time"), "test": gettext_lazy("a test does not wait"),
-    "no_answer": gettext_lazy("nobody said what became of the message"), "block_removed": gettext_lazy("the block was removed"),
-}  # fmt: skip
 TABS = ("running", "completed", "errors", "stopped", "tests")
 
 
@@ -87,7 +80,9 @@ def read_launches(question: Question, *, after: str = "", before: str = "") -> K
         rows = rows.filter(node=question.node)
     if question.version_id is not None:
         rows = rows.filter(version_id=question.version_id)
-    if question.reason:
+    if question.reason == BY_HAND.strip():
+        rows = rows.filter(reason__startswith=BY_HAND)
+    elif question.reason:
         rows = rows.filter(reason=question.reason)
     return read_page(rows.defer("context", "sent"), order=("-id",), size=PAGE, after=after, before=before)
 
@@ -112,30 +107,25 @@ class Step:
     output: str
     detail: dict[str, Any] = field(default_factory=dict)
     delivery: Delivery | None = None
+    why: str = ""
 
     @property
     def state(self) -> str:
         """The first part of the result: ok, waiting, moved, skipped, failed, unknown, stopped."""
         return self.result.partition(":")[0]
 
-    @property
-    def why(self) -> Any:
-        """The rest of the result, in words where there are some."""
-        reason = self.result.partition(":")[2]
-        return WHY.get(reason) or (
-            Reason(reason).label if reason in Reason.values else reason.replace("_", " ")
-        )
-
 
 def read_steps(run: Run) -> list[Step]:
-    """The blocks a launch has passed, and the one it stands on; four queries."""
+    """The blocks a launch has passed, and the one it stands on; at most eight queries."""
     rows = list(RunStep.objects.filter(run_id=run.pk).order_by("number", "at")[:MOST_STEPS])
     definitions = read_definitions({run.version_id, *(row.version_id for row in rows)})
     deliveries = Delivery.objects.in_bulk([row.delivery_id for row in rows if row.delivery_id is not None])
+    reasons = {row.pk: (row.version_id, row.result.partition(":")[2]) for row in rows}
+    told = tell_reasons(reasons.values())
     found = [
         Step(
             row.number, row.node, *_name(definitions.get(row.version_id), row.node), row.entered_at, row.at, row.result,
-            row.output, row.detail or {}, deliveries.get(row.delivery_id or 0),
+            row.output, row.detail or {}, deliveries.get(row.delivery_id or 0), told[reasons[row.pk]],
         )
         for row in rows
     ]  # fmt: skip
