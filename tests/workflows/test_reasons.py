@@ -5,7 +5,18 @@ import pytest
 from contacts.models import ContactList
 from contacts.services.lifecycle import delete_contacts
 from events.models import EventType
-from tests.workflows.flows import NOW, contact, event_type, happened, jobs, later, node, row_of, step, workflow
+from tests.workflows.flows import (
+    NOW,
+    contact,
+    event_type,
+    happened,
+    jobs,
+    later,
+    node,
+    row_of,
+    step,
+    workflow,
+)
 from workflows.models import Run
 from workflows.services import reasons
 from workflows.services.ending import stop_runs
@@ -56,24 +67,32 @@ def test_it_works(admin_client, flow):
         assert "exit:x1</" not in page
 
 
+def ended_by_hand():
+    stop_runs([Run.objects.get().pk], actor="boss", now=NOW)
+
+
+def ended_with_its_workflow():
+    deactivate(Run.objects.get().workflow_id, running="stop", actor="boss", now=NOW)
+    jobs()
+
+
+def ended_with_its_contact():
+    delete_contacts([Run.objects.get().person_id], actor="boss", now=NOW)
+    step(later(hours=1))
+
+
 ENDS = {
-    "by hand: boss": lambda flow, person, run: stop_runs([run.pk], actor="boss", now=NOW),
-    "the workflow was stopped": lambda flow, person, run: (
-        deactivate(flow.pk, running="stop", actor="a", now=NOW), jobs()
-    ),
-    "the contact is deleted or restricted": lambda flow, person, run: (
-        delete_contacts([person], actor="a", now=NOW), step(later(hours=1))
-    ),
+    "by hand: boss": ended_by_hand, "the workflow was stopped": ended_with_its_workflow,
+    "the contact is deleted or restricted": ended_with_its_contact,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("words", ENDS)
-def test_each_end_has_its_words(admin_client, flow, words):
-    ann, run = launched()
-    ENDS[words](flow, ann, run)
+@pytest.mark.parametrize(("words", "end"), ENDS.items())
+def test_each_end_has_its_words(admin_client, flow, words, end):
+    _ann, run = launched()
+    end()
     assert Run.objects.get().state == "stopped"
-    pages = [f"{BASE}{flow.pk}/launches/?tab=stopped", f"{BASE}{flow.pk}/launches/?run={run.pk}"]
-    for address in pages:
+    for address in (f"{BASE}{flow.pk}/launches/?tab=stopped", f"{BASE}{flow.pk}/launches/?run={run.pk}"):
         assert words in admin_client.get(address).text
 
 
@@ -100,7 +119,10 @@ def test_the_history_is_filtered_by_reasons_in_words(admin_client, flow):
 
 def test_a_contact_s_launches_name_the_block_they_stand_on(admin_client, flow):
     ann, _run = launched()
-    for page in (f"{BASE}contact/{ann}/", f"/admin/contacts/contact/{ann}/activity/?kind=workflows&period=all"):
+    for page in (
+        f"{BASE}contact/{ann}/",
+        f"/admin/contacts/contact/{ann}/activity/?kind=workflows&period=all",
+    ):
         text = admin_client.get(page).text
         assert "n_timer" not in text
         assert "Timer" in text
@@ -108,7 +130,13 @@ def test_a_contact_s_launches_name_the_block_they_stand_on(admin_client, flow):
 
 def test_a_check_of_start_and_a_rule_that_is_gone_are_told():
     event_type("Ordered")
-    pairs = [(1, "early_stop:Ordered"), (1, "early_stop:list 7"), (1, "exit:gone"), (1, "mailbox_full"), (1, "?")]
+    pairs = [
+        (1, "early_stop:Ordered"),
+        (1, "early_stop:list 7"),
+        (1, "exit:gone"),
+        (1, "mailbox_full"),
+        (1, "?"),
+    ]
     told = reasons.tell_reasons(pairs)
     assert told[pairs[0]].endswith("” happened")
     assert [told[pair] for pair in pairs[1:]] == [
