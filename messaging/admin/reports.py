@@ -13,12 +13,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from cdp.models import Account
 from cdp.ui.admin import Empty, ReadOnlyAdmin
 from cdp.ui.charts import Chart, Series
+from cdp.ui.formatting import moment
 from cdp.ui.keyset import read_page
 from contacts.models import Contact
 from messaging.models import Campaign, Message, MessageReport, SubjectKind
@@ -40,7 +43,7 @@ SETTLING = HOURLY  # bounces still come in for so long after the last send
 class MessageReportAdmin(ReadOnlyAdmin):
     """The list shows reports that were counted lately; each is a page of its own."""
 
-    list_display = ("subject", "computed_at")
+    list_display = ("subject", "counted")
     ordering = ("-pk",)
     empty = Empty(
         gettext_lazy("No reports yet"),
@@ -70,8 +73,15 @@ class MessageReportAdmin(ReadOnlyAdmin):
             row.name = names[row.subject_kind].get(row.subject_id, str(row.subject_id))  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("Report"))
-    def subject(self, report: Any) -> str:
-        return f"{report.get_subject_kind_display()}: {report.name}"
+    def subject(self, report: Any) -> SafeString:
+        return format_html(
+            '<span class="ui-strong">{}</span><br><span class="ui-meta">{}</span>', report.name,
+            report.get_subject_kind_display(),
+        )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("Counted"))
+    def counted(self, report: Any) -> SafeString:
+        return moment(report.computed_at)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -108,7 +118,7 @@ class MessageReportAdmin(ReadOnlyAdmin):
         """The contacts a figure counts, paged by key."""
         user: Any = request.user
         if not user.has_perm(SEE_CONTACTS):
-            raise PermissionDenied
+            raise PermissionDenied(SEE_CONTACTS)
         named = self._subject(request, kind, number)
         figure, link = request.GET.get("figure", "all"), request.GET.get("link", "")
         if figure not in FIGURES or (link and not link.isdecimal()):

@@ -169,7 +169,7 @@ class SegmentAdmin(ListAdmin):
         """Why a contact is in or not: every condition with the value seen."""
         segment = self._segment(request, segment_id)
         if not request.user.has_perm(SEE_PERSONAL):
-            raise PermissionDenied
+            raise PermissionDenied(SEE_PERSONAL)
         words = request.GET.get("contact", "").strip()
         context: dict[str, Any] = {"tab": "why", "words": words}
         if words:
@@ -209,13 +209,13 @@ class SegmentAdmin(ListAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         if not self.has_add_permission(request):
-            raise PermissionDenied
+            raise PermissionDenied("segments.add_segment")
         return self._edit(request, None)
 
     def edit(self, request: HttpRequest, segment_id: int) -> Any:
         segment = self._segment(request, segment_id)
         if not self.has_change_permission(request):
-            raise PermissionDenied
+            raise PermissionDenied("segments.change_segment")
         return self._edit(request, segment)
 
     def _edit(self, request: HttpRequest, segment: Segment | None) -> HttpResponse:
@@ -254,7 +254,7 @@ class SegmentAdmin(ListAdmin):
             return HttpResponseNotAllowed(["POST"])
         needed = "segments.delete_segment" if action == "delete" else "segments.change_segment"
         if not request.user.has_perm(needed):
-            raise PermissionDenied
+            raise PermissionDenied(needed)
         back = reverse("admin:segments_segment_change", args=[segment.pk])
         try:
             sentence = self._do(action, segment, request, now=datetime.now(UTC))

@@ -74,7 +74,7 @@ def test_a_page_opens_only_with_its_right(client, flow, page):
     assert client.get(address).status_code == 403
     client.logout()
     get_user_model().objects.all().delete()
-    user_with(client, "view_workflow", "add_workflow")
+    user_with(client, "view_workflow", "add_workflow", "launch_workflow")
     assert client.get(address).status_code == 200
 
 

@@ -178,7 +178,7 @@ def run(request: HttpRequest, row: Workflow, name: str, *, frame: dict[str, Any]
         return HttpResponseNotAllowed(["POST"])
     user: Any = request.user
     if not user.has_perm(action.permission):
-        raise PermissionDenied
+        raise PermissionDenied(action.permission)
     back = address_of(row, action.tab)
     if action.ask and request.POST.get("sure") != "yes":
         kept = [
