@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy
 
 from cdp.ui.admin import Empty, KeysetChangeList, Order, ReadOnlyAdmin, View
 from cdp.ui.formatting import mask_email, moment
+from cdp.ui.status import registry as states
 from cdp.ui.status import status_pill
 from contacts.models import Contact
-from messaging.models import Activity, Delivery, DeliveryState, Message, Reason
+from messaging.models import Activity, Campaign, CauseKind, Delivery, DeliveryState, Message, Reason
 from messaging.services.causes import CauseName, name_causes
-from messaging.timeline import stage_of
+from messaging.timeline import at_stage, stage_of
 from messaging.wording import why_not, why_of
 
 SEE_PERSONAL = "contacts.view_personal_data"
@@ -29,6 +30,8 @@ PERIODS = (("1", gettext_lazy("24 hours")), ("7", gettext_lazy("7 days")), ("30"
            ("all", gettext_lazy("All")))  # fmt: skip
 MOST_ACTIVITY = 200
 MOST_CONTACTS = 50
+MOST_CAMPAIGNS = 50
+REACHED = ("delivered", "opened", "clicked", "unsubscribed", "spam", "undelivered", "cancelled")
 
 
 class PeriodFilter(admin.SimpleListFilter):
@@ -58,15 +61,38 @@ class ReasonFilter(admin.SimpleListFilter):
         return queryset.filter(reason=self.value(), state__in=["skipped", "failed", "unknown", "cancelled"])
 
 
+class StageFilter(admin.SimpleListFilter):
+    """How far deliveries came, as their column says it; the states that have a view of their own are left to it."""
+
+    title = gettext_lazy("What became of it")
+    parameter_name = "stage"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [(name, states["delivery"][name].word) for name in REACHED]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(at_stage(str(self.value()))) if self.value() in REACHED else queryset
+
+
 class CauseFilter(admin.SimpleListFilter):
-    """`?cause=campaign:5`: the deliveries of one campaign; reached from its page."""
+    """`?cause=campaign:5`: the deliveries of one campaign; `?cause=workflow`: of all workflows."""
 
     title = gettext_lazy("Cause")
     parameter_name = "cause"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        value = request.GET.get("cause", "")
-        return [(value, value)] if value else [("test:", gettext_lazy("Tests"))]
+        kinds = [(f"{kind}:", words) for kind, words in CauseKind.choices]
+        started = Campaign.objects.exclude(started_at=None).order_by("-started_at")
+        campaigns = dict(started.values_list("pk", "name")[:MOST_CAMPAIGNS])
+        kind, _colon, number = request.GET.get("cause", "").partition(":")
+        if (
+            kind == CauseKind.CAMPAIGN
+            and number.isdecimal()
+            and len(number) < 19
+            and int(number) not in campaigns
+        ):
+            campaigns |= dict(Campaign.objects.filter(pk=int(number)).values_list("pk", "name"))
+        return kinds + [(f"campaign:{pk}", name) for pk, name in campaigns.items()]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         kind, _colon, number = str(self.value() or "").partition(":")
@@ -106,7 +132,7 @@ class DeliveryChangeList(KeysetChangeList):
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("planned", "recipient", "message", "stage", "why", "cause")
-    list_filter = (PeriodFilter, ReasonFilter, CauseFilter)
+    list_filter = (PeriodFilter, StageFilter, ReasonFilter, CauseFilter)
     search_fields = ("endpoint",)
     search_help_text = gettext_lazy("Contact id, address, or delivery id")
     orders = (Order("", "", ("-planned_at", "-id")),)

@@ -24,7 +24,7 @@ from cdp.ui.charts import Chart, Series
 from cdp.ui.formatting import moment
 from cdp.ui.keyset import read_page
 from contacts.models import Contact
-from messaging.models import Campaign, Message, MessageReport, SubjectKind
+from messaging.models import Campaign, Link, Message, MessageReport, SubjectKind
 from messaging.reports.figures import HOURLY, Figures, Subject
 from messaging.reports.indicators import indicators_of, leave_reasons, percent
 from messaging.reports.keeping import cause_month, read_report
@@ -107,7 +107,7 @@ class MessageReportAdmin(ReadOnlyAdmin):
             "title": subject.name, "subject": subject, "kind": kind, "figures": figures, "report": report,
             "people": people, "indicators": indicators_of(figures), "tiles": tiles_of(figures),
             "chart_pair": [by_delivery(figures, zone), by_reaction(figures, zone)],
-            "chart_links": by_link(figures, people), "links": link_rows(figures),
+            "chart_links": by_link(figures, people), "links": placed(link_rows(figures)),
             "domains": figures.domains, "languages": figures.languages, "reasons": leave_reasons(figures),
             "comments": comments_of(figures) if user.has_perm(SEE_PERSONAL) else [],
             "is_settling": is_settling(figures, now), "state": getattr(subject, "state", ""),
@@ -248,6 +248,17 @@ def link_rows(figures: Figures) -> list[dict[str, Any]]:
          "share": percent(unique, figures.clicked)}
         for link_id, url, total, unique, machine in figures.links
     ]  # fmt: skip
+
+
+def placed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same address stands in several languages and places: with where each is, by one query."""
+    links = Link.objects.filter(pk__in=[row["id"] for row in rows])
+    found = {
+        pk: (language, number + 1) for pk, language, number in links.values_list("pk", "language", "number")
+    }
+    return [
+        row | dict(zip(("language", "place"), found.get(row["id"], ("", "")), strict=True)) for row in rows
+    ]
 
 
 def plain(url: str) -> str:

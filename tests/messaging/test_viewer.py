@@ -100,7 +100,6 @@ def test_it_reads_every_page_and_none_has_a_button_that_does_anything(viewer, pl
         assert answer.status_code == 200, address
         content = answer.text.partition('id="content"')[2]
         assert 'method="post" action=' not in content, address
-        assert "<textarea" not in content, address
         assert "/add/" not in content, address
         assert "@example.com" not in content, address
 

@@ -300,3 +300,18 @@ def test_validate_workflow_prints_problems(tmp_path, capsys):
     with pytest.raises(CommandError, match="No such file"):
         call_command("validate_workflow", str(tmp_path / "none.json"))
     assert later(hours=0) == NOW
+
+
+def test_changes_are_told_by_captions(admin_client):
+    body = row_of(
+        node("timer", wait=HOUR), node("timer", "again", wait=HOUR), node("checkpoint", "k", name="here")
+    )
+    body["nodes"][1]["data"]["caption"] = body["nodes"][2]["data"]["caption"] = "Wait an hour"
+    body["nodes"][3]["data"]["caption"] = "Half way"
+    flow = workflow(body)
+    versions = admin_client.get(f"{BASE}{flow.pk}/versions/").text
+    assert "Wait an hour (again), Half way, End, Start, Wait an hour (n_timer)" in versions
+    body["nodes"][3]["data"]["params"]["name"] = "there"
+    values = {"definition": json.dumps(body), "revision": 1}
+    page = admin_client.post(f"{BASE}{flow.pk}/save/", values, follow=True).text
+    assert "changed Half way." in page

@@ -1,6 +1,7 @@
 """What each tab of a workflow's record shows, read in a fixed number of queries."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -69,7 +70,7 @@ def definition(
     document = reading.write(read) if read is not None else row.draft  # in the order of the documentation
     draft = json.dumps(document, indent=2, ensure_ascii=False)
     published = reading.read(row.version.definition) if row.version is not None else None
-    change = differences(published, read) if read is not None and row.is_draft_changed else None
+    change = changes_in_words(published, read) if read is not None and row.is_draft_changed else None
     shown = draft if text is None else text
     located = [(one, line_of(shown, one.path)) for one in problems]
     places = (
@@ -84,6 +85,14 @@ def definition(
         "targets": [node.id for node in read.nodes] if read is not None else [],
     }  # fmt: skip
     return Page("definition", "workflows/definition.html", context, status if refused else 200)
+
+
+def changes_in_words(old: Definition | None, new: Definition) -> dict[str, list[str]]:
+    """Captions of blocks that were added, removed or changed; with the id where several blocks are called alike."""
+    called = (history.captions_of(old) if old is not None else {}) | history.captions_of(new)
+    alike = Counter(called.values())
+    names = {key: name if alike[name] == 1 else f"{name} ({key})" for key, name in called.items()}
+    return {kind: [names[key] for key in ids] for kind, ids in differences(old, new).items()}
 
 
 def _numbered(text: str, problems: Sequence[tuple[Problem, int]]) -> list[tuple[int, str]]:
@@ -257,7 +266,7 @@ def versions(request: HttpRequest, row: Workflow) -> Page:
     running = history.count_versions(row.pk)
     for one, before in zip_longest(rows, rows[1:]):
         read = reading.read(one.definition)
-        change = differences(reading.read(before.definition) if before is not None else None, read)
+        change = changes_in_words(reading.read(before.definition) if before is not None else None, read)
         shown.append({"version": one, "change": change, "open": running.get(one.pk, 0)})
     chosen = next(
         (one["version"] for one in shown if str(one["version"].pk) == request.GET.get("version")), None
