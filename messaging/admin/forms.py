@@ -197,7 +197,10 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=gettext_lazy("Bounces come to an own address of each message there."),
     )  # fmt: skip
     return_path = forms.EmailField(
-        label=gettext_lazy("Return path"), required=False, widget=UnfoldAdminEmailInputWidget
+        label=gettext_lazy("Return path"),
+        required=False,
+        widget=UnfoldAdminEmailInputWidget,
+        help_text=gettext_lazy("One address that all bounces come to; a bounce domain goes before it."),
     )
     new_secret = forms.CharField(
         label=gettext_lazy("Password or API key"), required=False,

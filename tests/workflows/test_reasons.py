@@ -20,6 +20,8 @@ from tests.workflows.flows import (
 from workflows.models import Run
 from workflows.services import reasons
 from workflows.services.ending import stop_runs
+from workflows.services.history import count_blocks
+from workflows.services.launching import launch_test
 from workflows.services.operating import deactivate
 
 pytestmark = pytest.mark.django_db
@@ -142,3 +144,30 @@ def test_a_check_of_start_and_a_rule_that_is_gone_are_told():
     assert [told[pair] for pair in pairs[1:]] == [
         "the contact is in “7”", "a condition that stops it held", "Mailbox full", "?",
     ]  # fmt: skip
+
+
+def test_the_outline_tells_how_launches_fared_in_words(admin_client, flow):
+    ann, _run = launched()
+    happened(ann, "Ordered", at=later(minutes=5))
+    page = admin_client.get(f"{BASE}{flow.pk}/change/").text
+    assert "stopped: “Order placed” happened 1" in page
+    assert "exit:x1" not in page.partition("Definition as JSON")[0]
+
+
+def test_a_test_launch_is_not_among_the_counts_of_the_graph(admin_client, flow):
+    ann = contact("ann")
+    launch_test(flow.pk, ann, params={}, skips_waits=True, actor="boss", now=NOW)
+    step()
+    assert Run.objects.get().state == "completed"
+    assert not any(counts.get("entered") for counts in count_blocks(flow.version_id).values())
+    launch_test(flow.pk, ann, params={}, skips_waits=False, actor="boss", now=NOW)
+    step()
+    launched("bob")
+    assert count_blocks(flow.version_id)["n_timer"] == {"entered": 1, "here": 1}
+
+
+def test_what_a_block_remembers_has_names_and_times(admin_client, flow):
+    _ann, run = launched()
+    page = admin_client.get(f"{BASE}{flow.pk}/launches/?run={run.pk}").text
+    assert "<dt>Goes on</dt>" in page
+    assert "T13:00:00+00:00</dd>" not in page

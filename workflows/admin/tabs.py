@@ -28,7 +28,7 @@ from workflows.screens import pill_of
 from workflows.services import history
 from workflows.services.editing import differences
 from workflows.services.explaining import explain_start, summary
-from workflows.services.reasons import reason_choices, tell_ends
+from workflows.services.reasons import reason_choices, tell_counts, tell_ends
 from workflows.services.validation import validate
 
 MOST_CHOICES = 500
@@ -60,6 +60,7 @@ def definition(
     read, broken = _draft(row)
     problems = [*refused] or ([*broken] if read is None else validate(read, now=now))
     counts = history.count_blocks(row.version_id) if row.version_id is not None else {}
+    fared = tell_counts(row.version_id, counts) if row.version_id is not None else {}
     drawing, outline = None, []
     context: dict[str, Any] = {}
     if read is not None:
@@ -78,11 +79,13 @@ def definition(
     )
     context |= {
         "text": shown, "problems": located, "drawing": drawing, "lines": _numbered(shown, located),
-        "outline": [(box, line_of(shown, places.get(box.id, "")) if text is None else 0) for box in outline],
+        "outline": [
+            (box, line_of(shown, places.get(box.id, "")) if text is None else 0, fared.get(box.id, [])) for box in outline
+        ],
         "errors": sum(one.is_error for one in problems), "revision": row.draft_revision, "change": change,
         "open_count": history.count_open([row.pk])[row.pk],
         "jobs": WorkflowJob.objects.filter(workflow_id=row.pk).order_by("-pk")[:MOST_JOBS],
-        "targets": [node.id for node in read.nodes] if read is not None else [],
+        "targets": list(history.captions_of(read).items()) if read is not None else [],
     }  # fmt: skip
     return Page("definition", "workflows/definition.html", context, status if refused else 200)
 

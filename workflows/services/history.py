@@ -1,7 +1,7 @@
 """Launch history: pages of launches, the steps of one, counts of blocks. Every list is bounded."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from cdp.ui.formatting import spoken
 from cdp.ui.keyset import KeysetPage, read_page
 from contacts.models import Contact
 from messaging.models import Delivery
@@ -32,6 +35,14 @@ SELECT w.id, (
     ) capped
 ) FROM unnest(%s::bigint[]) AS w (id)
 """
+DETAILS: dict[str, Any] = {
+    "due": gettext_lazy("Goes on"), "held_since": gettext_lazy("Held since"), "zone": gettext_lazy("Time zone"),
+    "deadline": gettext_lazy("Waits for the outcome until"), "message": gettext_lazy("Message"),
+    "delivery": gettext_lazy("Delivery"), "deliveries": gettext_lazy("Deliveries asked about"),
+    "error": gettext_lazy("Error"), "list": pgettext_lazy("of contacts", "List"), "to": gettext_lazy("Moved to"),
+    "changes": gettext_lazy("Changes"),
+}  # fmt: skip
+TIMES = ("due", "held_since", "deadline")
 TABS = ("running", "completed", "errors", "stopped", "tests")
 
 
@@ -125,14 +136,27 @@ def read_steps(run: Run) -> list[Step]:
     found = [
         Step(
             row.number, row.node, *_name(definitions.get(row.version_id), row.node), row.entered_at, row.at, row.result,
-            row.output, row.detail or {}, deliveries.get(row.delivery_id or 0), told[reasons[row.pk]],
+            row.output, explained(row.detail or {}), deliveries.get(row.delivery_id or 0), told[reasons[row.pk]],
         )
         for row in rows
     ]  # fmt: skip
     if run.state in ("running", "paused"):
         name = _name(definitions.get(run.version_id), run.node)
-        found.append(Step(run.number, run.node, *name, run.entered_at, None, "waiting", "", run.wait or {}))
+        found.append(
+            Step(run.number, run.node, *name, run.entered_at, None, "waiting", "", explained(run.wait or {}))
+        )
     return found
+
+
+def explained(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What a block noted or remembers, its own words for it and times as people say them."""
+    now = timezone.now()
+    return {
+        str(DETAILS.get(name, name)): spoken(datetime.fromisoformat(value), now=now)
+        if name in TIMES and value
+        else value
+        for name, value in detail.items()
+    }
 
 
 def read_definitions(version_ids: Collection[int]) -> dict[int, Definition]:
@@ -159,7 +183,7 @@ def _name(definition: Definition | None, node_id: str) -> tuple[str, str]:
 
 
 def count_blocks(version_id: int, *, since: datetime | None = None) -> dict[str, dict[str, int]]:
-    """By block: `entered`, `out:<output>`, `end:<state>`, `result:<result>`, and `here` (without a period only)."""
+    """By block, tests left out: `entered`, `out:<output>`, `end:<state>`, `result:<result>`; `here` only without a period."""
     rows = NodeTally.objects.filter(version_id=version_id)
     if since is not None:
         rows = rows.filter(hour__gte=since)
@@ -180,7 +204,7 @@ def _standing(version_id: int) -> dict[str, int] | None:
     """Open launches by block; None when they are too many to count, and the difference of the tallies must do."""
     workflow_id = WorkflowVersion.objects.values_list("workflow_id", flat=True).get(pk=version_id)
     open_runs = Run.objects.filter(
-        workflow_id=workflow_id, state__in=("running", "paused"), version_id=version_id
+        workflow_id=workflow_id, state__in=("running", "paused"), version_id=version_id, is_test=False
     )
     nodes = list(open_runs.values_list("node", flat=True)[: MOST_STANDING + 1])
     return None if len(nodes) > MOST_STANDING else dict(Counter(nodes))

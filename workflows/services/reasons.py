@@ -36,6 +36,15 @@ OF_BLOCK: dict[str, Any] = {
     "sending": gettext_lazy("the line was lost while sending"),
 }  # fmt: skip
 WORDS = OF_END | OF_BLOCK
+LEFT: dict[str, Any] = {
+    "out:next": gettext_lazy("went on"), "out:yes": gettext_lazy("yes"), "out:no": gettext_lazy("no"),
+    "out:error": gettext_lazy("left by the error exit"), "end:completed": gettext_lazy("completed"),
+    "end:failed": gettext_lazy("failed"), "moved": gettext_lazy("moved"),
+}  # fmt: skip
+RESULTS: dict[str, Any] = {
+    "skipped": gettext_lazy("skipped"), "failed": gettext_lazy("failed"), "unknown": gettext_lazy("unknown outcome"),
+    "stopped": gettext_lazy("stopped"),
+}  # fmt: skip
 Pair = tuple[int, str]  # (version id, reason)
 
 
@@ -49,6 +58,31 @@ def tell_reasons(pairs: Iterable[Pair]) -> dict[Pair, str]:
         [reason.removeprefix(EARLY) for _version, reason in wanted if reason.startswith(EARLY)],
     )
     return {(version, reason): _tell(reason, rules.get(version, {}), names) for version, reason in wanted}
+
+
+def tell_counts(version_id: int, counts: Mapping[str, Mapping[str, int]]) -> dict[str, list[tuple[str, int]]]:
+    """How launches left, ended or fared at each block, in words; a stop by a rule is told by what it is about."""
+    reasons = {what: _reason_of(what) for by_block in counts.values() for what in by_block}
+    told = tell_reasons((version_id, reason) for reason in reasons.values() if reason)
+    return {
+        node: [
+            (_fared(what, told.get((version_id, reasons[what]), "")), count)
+            for what, count in sorted(by_block.items()) if what not in ("entered", "here", "end:stopped", "result:moved")
+        ]
+        for node, by_block in counts.items()
+    }  # fmt: skip
+
+
+def _reason_of(what: str) -> str:
+    """`result:skipped:test` → `test`."""
+    return what.split(":", 2)[2] if what.startswith("result:") and what.count(":") > 1 else ""
+
+
+def _fared(what: str, why: str) -> str:
+    if what.startswith("result:"):
+        state = str(RESULTS.get(what.split(":")[1], what))
+        return f"{state}: {why}" if why else state
+    return str(LEFT.get(what, what.partition(":")[2].removeprefix("b:")))
 
 
 def tell_ends(runs: Sequence[Run]) -> dict[int, str]:
