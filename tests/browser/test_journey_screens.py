@@ -206,3 +206,11 @@ def test_stopping_a_campaign_for_good_is_asked_first(page):
     expect(page.get_by_text("The campaign never starts.")).to_be_visible()
     page.get_by_role("button", name="Stop for good").click()
     expect(page.get_by_text("Cancelled")).to_be_visible()
+
+
+def test_what_happens_to_those_whose_time_has_passed_is_asked_with_the_zone(page):
+    page.goto("/admin/messaging/campaign/add/")
+    late = page.get_by_label("Where that time has passed")
+    expect(late).to_be_hidden()
+    page.get_by_label("At this local time of each contact").check()
+    expect(late).to_be_visible()
