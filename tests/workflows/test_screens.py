@@ -10,7 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from contacts.models import ContactList
 from contacts.services.lifecycle import erase_contacts
+from contacts.services.lists import add_to_list
 from tests.workflows.flows import (
     EVENT,
     NOW,
@@ -27,7 +29,7 @@ from tests.workflows.flows import (
 )
 from workflows.definition import reading
 from workflows.drawing import draw
-from workflows.models import DeadSignal, Run, Workflow
+from workflows.models import DeadSignal, Run, Workflow, WorkflowJob
 from workflows.services.editing import create_workflow
 from workflows.services.history import count_blocks
 
@@ -315,3 +317,16 @@ def test_changes_are_told_by_captions(admin_client):
     values = {"definition": json.dumps(body), "revision": 1}
     page = admin_client.post(f"{BASE}{flow.pk}/save/", values, follow=True).text
     assert "changed Half way." in page
+
+
+def test_launching_for_everybody_names_whom_and_how_many(admin_client, flow):
+    vip = ContactList.objects.create(name="VIP", created_at=NOW, updated_at=NOW)
+    add_to_list(vip.pk, [contact("a"), contact("b")], now=NOW)
+    address = f"{BASE}{flow.pk}/do/launch-many/"
+    asked = admin_client.post(address, {"source": f"list:{vip.pk}"}).text
+    assert "2 contacts of “VIP” are launched, each once." in asked
+    assert not WorkflowJob.objects.exists()
+    assert "Choose a list or a segment." in admin_client.post(address, {"source": ""}, follow=True).text
+    admin_client.post(address, {"source": f"list:{vip.pk}", "sure": "yes"})
+    jobs()
+    assert Run.objects.count() == 2
