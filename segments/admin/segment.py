@@ -232,7 +232,7 @@ class SegmentAdmin(ListAdmin):
             return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[saved.pk]))
         context = self.admin_site.each_context(request) | {
             "title": _("Edit %(name)s") % {"name": segment.name} if segment else _("Create segment"), "opts": self.opts,
-            "segment": segment, "form": form, "is_saving": button == "save",
+            "segment": segment, "form": form, "is_saving": button == "save", "is_refreshed": button == "refresh",
         } | self._rights(request)  # fmt: skip
         return render(request, "segments/form.html", context, status=400 if form.faults else 200)
 

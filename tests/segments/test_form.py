@@ -99,3 +99,8 @@ def test_the_sample_is_named_for_who_may_see_it(admin_client):
     upsert(someone("X1", "E1", fields={"first_name": "Ann", "last_name": "Lee"}))
     assert ">Ann Lee</a>" in admin_client.post("/admin/segments/segment/preview/", FORM).text
     assert make_segment(named("Ann")).size == 1
+
+
+def test_the_count_is_asked_again_after_a_choice_that_draws_the_form_anew(admin_client):
+    assert ", load" not in admin_client.get(ADD).text
+    assert "delay:400ms, load" in admin_client.post(ADD, FORM | {"do": "refresh"}).text
