@@ -19,7 +19,7 @@ def explained(fields: FieldNames) -> list[tuple[str, str]]:
         ("{{ event.total }}", _("parameter of the event that started the workflow")),
         ('{{ event.total | money: "EUR" }}', _("an amount with its currency")),
         ('{{ now | date: "long" }}', _("a date in the recipient's language and time zone")),
-        ('{% if contact.city == "Lviv" %}…{% endif %}', _("a text for some contacts only")),
+        ('{% if contact.town == "Lviv" %}…{% endif %}', _("a text for some contacts only")),
         ("{% for item in event.items %}{{ item.name }}{% endfor %}", _("one line for each of several")),
         ("{{ links.unsubscribe }}", _("address to unsubscribe; without it a line is added below marketing mail")),
         ("{{ links.view }}", _("address of the message in the browser")),

@@ -2,8 +2,11 @@
 
 import pytest
 
+from messaging.admin.explained import explained
 from messaging.models import Delivery, Message
+from messaging.rendering.values import read_field_names
 from messaging.services.content import archive_message
+from messaging.services.previews import preview_message
 from messaging.services.viewing import render_sent
 from tests.contacts.people import NOW
 from tests.messaging.mail import message, person, plan
@@ -82,3 +85,23 @@ def test_what_can_be_filled_in_is_explained_with_the_account_s_fields(admin_clie
     page = admin_client.get(f"{BASE}add/").text
     assert "{{ contact.first_name | default: &quot;you&quot; }}" in page
     assert "{{ contact.fields.BIRTHDAY }}" in page
+
+
+def test_what_the_explanation_shows_works_as_it_stands():
+    codes = [code for code, _words in explained(read_field_names()) if "abort" not in code]
+    content = {
+        "subject": "Hi",
+        "preheader": "",
+        "format": "html",
+        "source": "<p>" + "<br>".join(codes) + "</p>",
+        "text": "",
+    }
+    ann = person("ann@example.com", first_name="Ann")
+    context = {"event": {"total": 12, "items": [{"name": "Tea"}]}}
+    found = preview_message(
+        message=message(), content={"en": content}, language="en", contact_id=ann, context=context, now=NOW
+    )
+    assert not found.faults
+    assert found.rendered is not None
+    for words in ("Ann", "€12.00", "Tea"):
+        assert words in found.rendered.html
