@@ -41,6 +41,13 @@ class PeriodFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
         return PERIODS
 
+    def choices(self, changelist: Any) -> Any:
+        """The periods alone: nothing chosen is the last day, or everything when something is looked for."""
+        chosen = self.value() or ("all" if changelist.query else "1")
+        for value, title in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: value})
+            yield {"selected": value == chosen, "query_string": query, "display": title}
+
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         days = self.value() or ("all" if request.GET.get("q") else "1")
         if days not in ("1", "7", "30"):
@@ -64,7 +71,7 @@ class ReasonFilter(admin.SimpleListFilter):
 class StageFilter(admin.SimpleListFilter):
     """How far deliveries came, as their column says it; the states that have a view of their own are left to it."""
 
-    title = gettext_lazy("What became of it")
+    title = gettext_lazy("Outcome")
     parameter_name = "stage"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:

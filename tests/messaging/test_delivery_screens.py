@@ -80,3 +80,12 @@ def test_people_of_a_report_have_their_reasons_in_words(admin_client, rows, camp
     ).text
     assert "Address not confirmed" in page
     assert "not_confirmed" not in page
+
+
+@pytest.mark.parametrize(("query", "chosen"), [("", "24 hours"), ("?q=7", "All"), ("?period=30", "30 days")])
+def test_the_period_that_is_read_is_the_one_marked(admin_client, query, chosen):
+    shown = admin_client.get(f"/admin/messaging/delivery/{query}").context["cl"]
+    [period] = [spec for spec in shown.filter_specs if spec.parameter_name == "period"]
+    choices = [(str(choice["display"]), choice["selected"]) for choice in period.choices(shown)]
+    assert [name for name, _selected in choices] == ["24 hours", "7 days", "30 days", "All"]
+    assert [name for name, is_selected in choices if is_selected] == [chosen]
