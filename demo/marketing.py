@@ -14,7 +14,16 @@ from demo.shop import SITE, Setting
 from events.models import EventType
 from events.services.types import create_event_type
 from messaging.engines import Campaigns, Sending
-from messaging.models import ActivityKind, Campaign, Delivery, Link, Message, Sender, SenderState
+from messaging.models import (
+    ActivityKind,
+    Campaign,
+    Delivery,
+    Link,
+    Message,
+    Sender,
+    SenderState,
+    UnsubscribeReason,
+)
 from messaging.services.activity import ActivityRow, record_activity
 from messaging.services.campaigns import launch_campaign, save_campaign
 from messaging.services.connections import ensure_mailbox, make_default_sender
@@ -208,5 +217,7 @@ def _reactions(sent: Sequence[Delivery], message: Message, setting: Setting) -> 
             link = rng.choice(mine)
             rows.append(row(ActivityKind.CLICKED, at + timedelta(seconds=40), link_id=link.pk, url=link.url))
         elif rng.random() < 0.02:
-            rows.append(row(ActivityKind.UNSUBSCRIBED, at + timedelta(seconds=90), reason="too often"))
+            rows.append(
+                row(ActivityKind.UNSUBSCRIBED, at + timedelta(seconds=90), reason=UnsubscribeReason.TOO_OFTEN)
+            )
     return rows

@@ -16,11 +16,13 @@ class MessagingConfig(AppConfig):
         from messaging.channels.email.smtp import SmtpAdapter
         from messaging.leaves import MessageLeaf, on_message_activity
         from messaging.models import CauseKind
+        from messaging.segment_form import FORM
         from messaging.services.campaigns import name_campaigns, read_gates
         from messaging.services.causes import register_gate, register_names
         from messaging.timeline import MessageSource
         from messaging.tracking import engines as tracking_engines
         from messaging.tracking import screens as tracking_screens
+        from segments.builder.forms import register_form
         from segments.leaves.registry import register_leaf
 
         persons.register(
@@ -37,6 +39,7 @@ class MessagingConfig(AppConfig):
         tracking_screens.register_all()
         event_types.register_all()
         register_leaf(MessageLeaf)
+        register_form("message", FORM)
         message_activity.connect(on_message_activity)
         timeline.register(MessageSource())
         screens.register_all()

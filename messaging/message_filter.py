@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from messaging.models import Channel, Message
+from messaging.models import Campaign, Channel, Message
 from segments.catalogue import Catalogue
 from segments.leaves import operators, wording
 from segments.leaves.operators import Sql, TextValue
@@ -110,7 +110,8 @@ class MessageFilter:
 
     def words(self) -> str:
         named = (
-            (_("channel"), self.channels), (_("message"), self.messages), (_("campaign"), self.campaigns),
+            (_("channel"), self.channels), (_("message"), _names(Message, self.messages)),
+            (_("campaign"), _names(Campaign, self.campaigns)),
             (_("workflow"), self.workflows), (_("sent by"), self.causes), (_("tag"), self.tags), (_("language"), self.languages),
             (_("category"), self.categories), (_("domain"), self.domains), (_("reason"), self.reasons),
         )  # fmt: skip
@@ -123,6 +124,14 @@ class MessageFilter:
         if self.includes_machines:
             parts.append(_("machines counted"))
         return ", ".join(parts)
+
+
+def _names(model: Any, ids: Collection[int]) -> list[str]:
+    """What messages or campaigns are called, in quotes; one that is gone keeps its number."""
+    if not ids:
+        return []
+    found = dict(model.objects.filter(pk__in=ids).values_list("pk", "name"))
+    return [f"“{found[pk]}”" if pk in found else str(pk) for pk in ids]
 
 
 def _ids(members: Members, name: str) -> tuple[int, ...]:

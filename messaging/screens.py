@@ -47,7 +47,8 @@ def register_all() -> None:
     register_export("messages", names_of_messages)
     register_home("problems", away, permission="messaging.view_connection", only_if=_resting)
     register_home("problems", stopped, permission="messaging.view_campaign", only_if=_stopped)
-    register_home("steps", steps, permission="messaging.view_message", order=30)
+    register_home("steps", connect, permission="messaging.view_connection", order=30)
+    register_home("steps", write, permission="messaging.add_message", order=31)
 
 
 def _statuses() -> None:
@@ -115,12 +116,13 @@ def stopped(now: datetime) -> list[Problem]:
     ]  # fmt: skip
 
 
-def steps(now: datetime) -> list[Step]:  # noqa: ARG001
+def connect(now: datetime) -> list[Step]:  # noqa: ARG001
     is_connected = Connection.objects.exclude(kind=ConnectionKind.FILE)
-    return [
-        Step(_("Connect a mail server"), is_connected, reverse("admin:messaging_connection_changelist")),
-        Step(_("Write a message"), Message.objects.all(), reverse("admin:messaging_message_add")),
-    ]
+    return [Step(_("Connect a mail server"), is_connected, reverse("admin:messaging_connection_changelist"))]
+
+
+def write(now: datetime) -> list[Step]:  # noqa: ARG001
+    return [Step(_("Write a message"), Message.objects.all(), reverse("admin:messaging_message_add"))]
 
 
 def names_of_messages(contact_id: int) -> dict[int, str]:

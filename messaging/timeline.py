@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.timeline import Entry, Query
-from messaging.models import Activity, ActivityKind, Channel, Delivery, DeliveryState, Message, Reason
+from messaging.models import Activity, ActivityKind, Channel, Delivery, DeliveryState, Message
 from messaging.services.causes import CauseName, name_causes
+from messaging.wording import why_not
 
 MOST_CLICKS = 200
-REASONS = dict(Reason.choices)
 
 STAGES = ("complained_at", "unsubscribed_at", "clicked_at", "opened_at", "delivered_at")
 WORDS = {
@@ -122,11 +122,9 @@ class MessageSource:
             (_("planned"), row.planned_at), (_("handed over"), row.handed_at), (_("delivered"), row.delivered_at),
             (_("opened"), row.opened_at), (_("clicked"), row.clicked_at), (_("unsubscribed"), row.unsubscribed_at),
             (_("links followed"), followed), (_("failed"), row.failed_at),
-            (_("reason"), str(REASONS.get(row.reason, row.reason))), (_("answer"), row.last_error),
+            (_("reason"), str(why_not(row.reason))), (_("answer"), row.last_error),
         ]  # fmt: skip
-        reason = (
-            row.last_error or str(REASONS.get(row.reason, row.reason)) if row.reason or row.failed_at else ""
-        )
+        reason = row.last_error or str(why_not(row.reason)) if row.reason or row.failed_at else ""
         return Entry(
             row.planned_at, f"message-{row.pk:020d}", "campaign", name, status=("delivery", stage_of(row)),
             summary=" · ".join(text for text in (row.subject, reason) if text),

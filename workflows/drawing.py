@@ -39,18 +39,6 @@ class Box:
         return self.x + WIDTH / 2
 
     @property
-    def told(self) -> list[tuple[str, int]]:
-        """How launches left, ended, or fared here, in words."""
-        words: dict[str, Any] = {
-            "out:next": _("went on"), "out:yes": _("yes"), "out:no": _("no"), "out:error": _("left by the error exit"),
-            "end:completed": _("completed"), "end:stopped": _("stopped"), "end:failed": _("failed"), "moved": _("moved"),
-        }  # fmt: skip
-        shown = [
-            (what, count) for what, count in sorted(self.counts.items()) if what not in ("entered", "here")
-        ]
-        return [(str(words.get(what, what.partition(":")[2])), count) for what, count in shown]
-
-    @property
     def short(self) -> str:
         return (
             self.caption

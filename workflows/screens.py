@@ -49,7 +49,7 @@ def register_all() -> None:
         "problems", dead_signals, permission=see_signals, only_if=lambda _now: DeadSignal.objects.all()
     )
     register_home("problems", failed_jobs, permission=see, only_if=lambda _now: FAILED_JOBS.all())
-    register_home("steps", steps, permission=see, order=60)
+    register_home("steps", steps, permission="workflows.activate_workflow", order=60)
     launch = "admin:workflows_workflow_contact_launch"
     register_action(
         Action("launch", gettext_lazy("Launch workflow…"), launch, "workflows.launch_workflow", 10)

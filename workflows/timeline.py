@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from contacts.timeline import Entry, Query
 from workflows.models import Run, RunState, Workflow
+from workflows.services.history import captions_of, read_definitions
+from workflows.services.reasons import tell_ends
 
 
 class LaunchSource:
@@ -29,20 +31,27 @@ class LaunchSource:
         names = dict(
             Workflow.objects.filter(pk__in={run.workflow_id for run in found}).values_list("pk", "name")
         )
-        now = timezone.now()
-        return [self._entry(run, names.get(run.workflow_id, "?"), now) for run in found]
+        versions = read_definitions({run.version_id for run in found if run.ended_at is None})
+        blocks = {pk: captions_of(definition) for pk, definition in versions.items()}
+        ends, now = tell_ends(found), timezone.now()
+        return [
+            self._entry(
+                run, names.get(run.workflow_id, "?"), blocks.get(run.version_id, {}).get(run.node, run.node), ends[run.pk], now
+            )
+            for run in found
+        ]  # fmt: skip
 
-    def _entry(self, run: Run, name: str, now: datetime) -> Entry:
+    def _entry(self, run: Run, name: str, block: str, why: str, now: datetime) -> Entry:
         rests = run.state == RunState.RUNNING and run.wake_at > now
         facts = [
             (_("started by"), run.get_start_kind_display()), (_("event key"), run.event_key),
-            (_("stands on"), "" if run.ended_at else run.node), (_("goes on"), run.wake_at if rests else None),
-            (_("ended"), run.ended_at), (_("reason"), run.reason),
+            (_("stands on"), "" if run.ended_at else block), (_("goes on"), run.wake_at if rests else None),
+            (_("ended"), run.ended_at), (_("reason"), why),
         ]  # fmt: skip
         address = reverse("admin:workflows_workflow_launches", args=[run.workflow_id])
         return Entry(
             run.started_at, f"launch-{run.pk:020d}", "system", name, ("launch", "waiting" if rests else run.state),
-            run.reason, {"notes": [_("test")]} if run.is_test else {},
+            why, {"notes": [_("test")]} if run.is_test else {},
             [(label, value) for label, value in facts if value], ((_("Open the launch"), f"{address}?run={run.pk}"),),
         )  # fmt: skip
 

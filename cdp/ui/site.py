@@ -12,7 +12,7 @@ from django.views import defaults
 from unfold.sites import UnfoldAdminSite
 
 from cdp.ui.jobs import tray
-from cdp.ui.navigation import Entry, active_entry, entries_of
+from cdp.ui.navigation import active_entry, entries_of
 
 MOST_ROLES = 20
 
@@ -41,10 +41,10 @@ def is_in_frame(request: HttpRequest) -> bool:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403: which right is missing and which roles have it."""
+    """403: which right is missing and which roles have it. A view names its right: `PermissionDenied("app.codename")`."""
     if not is_in_frame(request):
         return defaults.permission_denied(request, exception)
-    found = _right_of(active_entry(request))
+    found = _missing_right(request, exception)
     context = {
         "title": _("No permission"), "right": found,
         "roles": list(Group.objects.filter(permissions=found).order_by("name")[:MOST_ROLES]) if found else [],
@@ -63,9 +63,12 @@ def _in_frame(request: HttpRequest, template: str, context: dict[str, Any], *, s
     return render(request, template, admin.site.each_context(request) | context, status=status)
 
 
-def _right_of(entry: Entry | None) -> Permission | None:
-    """The right that opens the screen; None when none of the navigation stands at this address."""
-    if entry is None:
+def _missing_right(request: HttpRequest, exception: Exception) -> Permission | None:
+    """The right that the view names, else the one that opens the screen; None when the colleague has it or none is known."""
+    entry = active_entry(request)
+    named = str(exception.args[0]) if exception.args else entry.permission if entry else ""
+    user: Any = request.user
+    if user.has_perm(named):
         return None
-    app, _dot, codename = entry.permission.partition(".")
+    app, _dot, codename = named.partition(".")
     return Permission.objects.filter(content_type__app_label=app, codename=codename).first()

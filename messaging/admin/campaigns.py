@@ -20,9 +20,10 @@ from cdp.ui.formatting import moment, number
 from cdp.ui.status import status_pill
 from messaging.admin.forms import CampaignForm
 from messaging.audiences import names_of
-from messaging.models import Campaign, CampaignState, Delivery, Reason, Sender
+from messaging.models import Campaign, CampaignState, Delivery, Sender
 from messaging.reports.indicators import percent
 from messaging.services import campaigns as services
+from messaging.wording import why_not
 from segments.rules import BrokenReference, DefinitionError
 
 PAUSED_BY = {
@@ -101,13 +102,13 @@ class CampaignAdmin(ListAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         if not self.has_add_permission(request):
-            raise PermissionDenied
+            raise PermissionDenied("messaging.add_campaign")
         return self._edit(request, Campaign())
 
     def edit(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = self._campaign(request, pk)
         if not self.has_change_permission(request, campaign):
-            raise PermissionDenied
+            raise PermissionDenied("messaging.change_campaign")
         return self._edit(request, campaign)
 
     def _edit(self, request: HttpRequest, campaign: Campaign) -> HttpResponse:
@@ -136,14 +137,18 @@ class CampaignAdmin(ListAdmin):
         user: Any = request.user
         context: dict[str, Any] = {
             "title": campaign.name, "campaign": campaign, "included": names_of(campaign.include),
-            "excluded": names_of(campaign.exclude), "paused_by": PAUSED_BY.get(campaign.reason, campaign.reason),
+            "excluded": names_of(campaign.exclude), "paused_by": _paused_by(campaign.reason),
+            "zone": timezone.get_current_timezone_name(),
             "may_change": self.has_change_permission(request, campaign),
             "may_launch": user.has_perm("messaging.launch_campaign"),
             "cause": f"campaign:{campaign.pk}",
             "may_open": user.has_perms(["messaging.view_messagereport", "contacts.view_contact"]),
         }  # fmt: skip
         if campaign.started_at is None:
-            context |= self._counted(campaign) | {"sender": campaign.message.sender or _default_sender()}
+            is_late = campaign.starts_at is not None and campaign.starts_at <= timezone.now()
+            context |= self._counted(campaign) | {
+                "sender": campaign.message.sender or _default_sender(), "is_late": is_late,
+            }  # fmt: skip
         else:
             context |= figures(campaign)
         return self._render(request, "messaging/campaign.html", context)
@@ -154,7 +159,7 @@ class CampaignAdmin(ListAdmin):
             count = services.count_audience(campaign, now=timezone.now())
         except (BrokenReference, DefinitionError) as error:
             return {"count_error": str(error)}
-        reasons = [(_label(reason), found) for reason, found in count.reasons.items()]
+        reasons = [(why_not(reason), found) for reason, found in count.reasons.items()]
         return {"count": count, "reasons": reasons}
 
     def act(self, request: HttpRequest, pk: int, action: str) -> HttpResponse:
@@ -164,7 +169,7 @@ class CampaignAdmin(ListAdmin):
         campaign = self._campaign(request, pk)
         user: Any = request.user
         if not user.has_perm("messaging.launch_campaign"):
-            raise PermissionDenied
+            raise PermissionDenied("messaging.launch_campaign")
         now = datetime.now(UTC)
         try:
             if action == "launch":
@@ -203,11 +208,11 @@ def figures(campaign: Campaign) -> dict[str, Any]:
         cause_month=services.month_of(campaign), cause_kind="campaign", cause_id=campaign.pk
     )
     by_state: dict[str, int] = {}
-    reasons: list[tuple[Any, int]] = []
+    reasons: list[tuple[Any, int, str]] = []
     for state, reason, count in rows.order_by().values_list("state", "reason").annotate(n=Count("id")):
         by_state[state] = by_state.get(state, 0) + count
         if reason and state in ("skipped", "failed", "unknown"):
-            reasons.append((_label(reason), count))
+            reasons.append((why_not(reason), count, reason))
     sent = by_state.get("sent", 0)
     marks = rows.filter(state="sent").aggregate(**{name: Count(column) for name, _text, column in STAGES})
     # As in the report: what came back is known, what arrived is not.
@@ -227,13 +232,14 @@ def figures(campaign: Campaign) -> dict[str, Any]:
     states = [(state, count, state if state in VIEWS else "") for state, count in sorted(by_state.items())]
     return {
         "tiles": tiles, "by_state": states,
-        "reasons": sorted(reasons, key=lambda pair: -pair[1]), "waiting": waiting, "done": campaign.audience_count - waiting,
+        "reasons": sorted(reasons, key=lambda one: -one[1]), "waiting": waiting, "done": campaign.audience_count - waiting,
     }  # fmt: skip
+
+
+def _paused_by(reason: str) -> Any:
+    """Why it stands still: a rule of ours in words, or the colleague."""
+    return PAUSED_BY.get(reason) or _("by %(name)s") % {"name": reason}
 
 
 def _default_sender() -> Any:
     return Sender.objects.filter(is_default=True).first() or _("the default sender")
-
-
-def _label(reason: str) -> Any:
-    return Reason(reason).label if reason in Reason.values else reason

@@ -159,7 +159,7 @@ class ConnectionAdmin(ListAdmin):
     def _may_read(self, request: HttpRequest) -> None:
         user: Any = request.user
         if not (user.has_perm("messaging.view_delivery") and user.has_perm(SEE_PERSONAL)):
-            raise PermissionDenied
+            raise PermissionDenied(SEE_PERSONAL)
 
     def letters(self, request: HttpRequest) -> HttpResponse:
         self._may_read(request)

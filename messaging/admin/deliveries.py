@@ -17,17 +17,21 @@ from django.utils.translation import gettext_lazy
 
 from cdp.ui.admin import Empty, KeysetChangeList, Order, ReadOnlyAdmin, View
 from cdp.ui.formatting import mask_email, moment
+from cdp.ui.status import registry as states
 from cdp.ui.status import status_pill
 from contacts.models import Contact
-from messaging.models import Activity, Delivery, DeliveryState, Message, Reason
+from messaging.models import Activity, Campaign, CauseKind, Delivery, DeliveryState, Message, Reason
 from messaging.services.causes import CauseName, name_causes
-from messaging.timeline import stage_of
+from messaging.timeline import at_stage, stage_of
+from messaging.wording import why_not, why_of
 
 SEE_PERSONAL = "contacts.view_personal_data"
 PERIODS = (("1", gettext_lazy("24 hours")), ("7", gettext_lazy("7 days")), ("30", gettext_lazy("30 days")),
            ("all", gettext_lazy("All")))  # fmt: skip
 MOST_ACTIVITY = 200
 MOST_CONTACTS = 50
+MOST_CAMPAIGNS = 50
+REACHED = ("delivered", "opened", "clicked", "unsubscribed", "spam", "undelivered", "cancelled")
 
 
 class PeriodFilter(admin.SimpleListFilter):
@@ -36,6 +40,13 @@ class PeriodFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
         return PERIODS
+
+    def choices(self, changelist: Any) -> Any:
+        """The periods alone: nothing chosen is the last day, or everything when something is looked for."""
+        chosen = self.value() or ("all" if changelist.query else "1")
+        for value, title in self.lookup_choices:
+            query = changelist.get_query_string({self.parameter_name: value})
+            yield {"selected": value == chosen, "query_string": query, "display": title}
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         days = self.value() or ("all" if request.GET.get("q") else "1")
@@ -57,15 +68,38 @@ class ReasonFilter(admin.SimpleListFilter):
         return queryset.filter(reason=self.value(), state__in=["skipped", "failed", "unknown", "cancelled"])
 
 
+class StageFilter(admin.SimpleListFilter):
+    """How far deliveries came, as their column says it; the states that have a view of their own are left to it."""
+
+    title = gettext_lazy("Outcome")
+    parameter_name = "stage"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [(name, states["delivery"][name].word) for name in REACHED]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(at_stage(str(self.value()))) if self.value() in REACHED else queryset
+
+
 class CauseFilter(admin.SimpleListFilter):
-    """`?cause=campaign:5`: the deliveries of one campaign; reached from its page."""
+    """`?cause=campaign:5`: the deliveries of one campaign; `?cause=workflow`: of all workflows."""
 
     title = gettext_lazy("Cause")
     parameter_name = "cause"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        value = request.GET.get("cause", "")
-        return [(value, value)] if value else [("test:", gettext_lazy("Tests"))]
+        kinds = [(f"{kind}:", words) for kind, words in CauseKind.choices]
+        started = Campaign.objects.exclude(started_at=None).order_by("-started_at")
+        campaigns = dict(started.values_list("pk", "name")[:MOST_CAMPAIGNS])
+        kind, _colon, number = request.GET.get("cause", "").partition(":")
+        if (
+            kind == CauseKind.CAMPAIGN
+            and number.isdecimal()
+            and len(number) < 19
+            and int(number) not in campaigns
+        ):
+            campaigns |= dict(Campaign.objects.filter(pk=int(number)).values_list("pk", "name"))
+        return kinds + [(f"campaign:{pk}", name) for pk, name in campaigns.items()]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         kind, _colon, number = str(self.value() or "").partition(":")
@@ -105,7 +139,7 @@ class DeliveryChangeList(KeysetChangeList):
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("planned", "recipient", "message", "stage", "why", "cause")
-    list_filter = (PeriodFilter, ReasonFilter, CauseFilter)
+    list_filter = (PeriodFilter, StageFilter, ReasonFilter, CauseFilter)
     search_fields = ("endpoint",)
     search_help_text = gettext_lazy("Contact id, address, or delivery id")
     orders = (Order("", "", ("-planned_at", "-id")),)
@@ -182,7 +216,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Reason"))
     def why(self, row: Any) -> Any:
-        return _reason(row)
+        return why_not(row.reason) or "—"
 
     @admin.display(description=gettext_lazy("Cause"))
     def cause(self, row: Any) -> SafeString:
@@ -206,13 +240,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
         context = self.admin_site.each_context(request) | {
             "cause": _cause(row, name_causes({cause}).get(cause), user),
             "title": f"#{row.pk}", "opts": self.opts, "row": row, "stage": stage_of(row), "may_see": may_see,
-            "address": _address(row, may_see=may_see), "why": _reason(row),
+            "address": _address(row, may_see=may_see), "why": why_not(row.reason) or "—",
             "message": Message.objects.filter(pk=row.message_id).first(),
-            "activity": Activity.objects.filter(delivery_id=row.pk).order_by("-at", "-id")[:MOST_ACTIVITY],
+            "activity": [(entry, why_of(entry.kind, entry.reason)) for entry in _activity(row)],
             "context": row.context if may_see else {},
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, "messaging/delivery.html", context)
+
+
+def _activity(row: Delivery) -> Any:
+    return Activity.objects.filter(delivery_id=row.pk).order_by("-at", "-id")[:MOST_ACTIVITY]
 
 
 def _cause(row: Delivery, cause: CauseName | None, user: Any) -> SafeString:
@@ -230,7 +268,3 @@ def _address(row: Delivery, *, may_see: bool) -> str:
     if row.endpoint.startswith("#"):
         return f"id {row.contact_id}"
     return row.endpoint if may_see else mask_email(row.endpoint)
-
-
-def _reason(row: Delivery) -> Any:
-    return Reason(row.reason).label if row.reason in Reason.values else row.reason or "—"

@@ -21,7 +21,7 @@ def test_page(card: Any, request: HttpRequest, contact_id: int) -> HttpResponse:
     """`card` is the admin of contacts, which draws the frame. GET asks, POST sends."""
     user: Any = request.user
     if not user.has_perm(SEND_TEST):
-        raise PermissionDenied
+        raise PermissionDenied(SEND_TEST)
     contact = card.contact_of(request, contact_id)
     fault, chosen = "", request.POST.get("message", "")
     ready = Message.objects.filter(state=MessageState.READY, revision__isnull=False)

@@ -1,5 +1,6 @@
 """Forms of the message editor, of connections and of campaigns."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -68,8 +69,14 @@ class MessageForm(forms.Form):
         label=gettext_lazy("Default language"), max_length=35, validators=[LANGUAGE]
     )
     subject = forms.CharField(label=gettext_lazy("Subject"), required=False, max_length=1_000)
-    preheader = forms.CharField(label=gettext_lazy("Preheader"), required=False, max_length=1_000)
-    format = forms.ChoiceField(label=gettext_lazy("Format"), choices=[("mjml", "MJML"), ("html", "HTML")])
+    preheader = forms.CharField(
+        label=gettext_lazy("Preheader"), required=False, max_length=1_000,
+        help_text=gettext_lazy("Mailboxes show it after the subject."),
+    )  # fmt: skip
+    format = forms.ChoiceField(
+        label=gettext_lazy("Format"), choices=[("mjml", "MJML"), ("html", "HTML")],
+        help_text=gettext_lazy("MJML fits telephones and old mail programs by itself; HTML is sent as you write it."),
+    )  # fmt: skip
     source = forms.CharField(
         label=gettext_lazy("Source"),
         required=False,
@@ -91,7 +98,12 @@ class MessageForm(forms.Form):
     tags = forms.CharField(
         label=gettext_lazy("Tags"), required=False, help_text=gettext_lazy("Separated by commas.")
     )
-    is_transactional = forms.BooleanField(label=gettext_lazy("Transactional"), required=False)
+    is_transactional = forms.BooleanField(
+        label=gettext_lazy("Transactional"), required=False,
+        help_text=gettext_lazy(
+            "About an order, a password and the like: it is sent to those who unsubscribed, too, and has no unsubscribe link."
+        ),
+    )  # fmt: skip
     tracks_opens = forms.BooleanField(label=gettext_lazy("Track opens"), required=False)
     tracks_clicks = forms.BooleanField(label=gettext_lazy("Track clicks"), required=False)
     drop_language = forms.BooleanField(label=gettext_lazy("Drop this language"), required=False)
@@ -185,7 +197,10 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=gettext_lazy("Bounces come to an own address of each message there."),
     )  # fmt: skip
     return_path = forms.EmailField(
-        label=gettext_lazy("Return path"), required=False, widget=UnfoldAdminEmailInputWidget
+        label=gettext_lazy("Return path"),
+        required=False,
+        widget=UnfoldAdminEmailInputWidget,
+        help_text=gettext_lazy("One address that all bounces come to; a bounce domain goes before it."),
     )
     new_secret = forms.CharField(
         label=gettext_lazy("Password or API key"), required=False,
@@ -287,6 +302,14 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         for name, parts in (("included", self.instance.include), ("excluded", self.instance.exclude)):
             self.fields[name].choices = choices  # type: ignore[attr-defined]
             self.fields[name].initial = [f"{part['kind']}:{part['id']}" for part in parts or []]
+
+    def clean_starts_at(self) -> datetime | None:
+        starts_at: datetime | None = self.cleaned_data["starts_at"]
+        if starts_at is not None and starts_at <= timezone.now():
+            raise forms.ValidationError(
+                _("This time has passed. Choose a later one, or none to start at once.")
+            )
+        return starts_at
 
     def parts(self, name: str) -> list[dict[str, Any]]:
         pairs = [value.partition(":") for value in self.cleaned_data[name]]

@@ -20,12 +20,15 @@ from cdp.ui.formatting import moment, wording
 from cdp.ui.status import status_pill
 from contacts.models import Contact
 from contacts.normalise import normalise_email
+from messaging.admin.explained import explained
 from messaging.admin.for_contact import test_page
 from messaging.admin.forms import MessageForm
-from messaging.admin.frames import framed, framed_note
+from messaging.admin.frames import framed, framed_note, inbox_line
 from messaging.models import Message, MessageRevision, MessageState
-from messaging.services.content import archive_message, restore_revision, save_message
-from messaging.services.previews import TestRefused, preview_message, send_test
+from messaging.rendering.values import read_field_names
+from messaging.services.content import archive_message, restore_revision, save_message, unarchive_message
+from messaging.services.previews import TestRefused, preview_message, send_test, trial_faults
+from messaging.wording import why_not
 
 REVISIONS_SHOWN = 20
 
@@ -92,6 +95,7 @@ class MessageAdmin(ListAdmin):
                 name="messaging_message_contact_test",
             ),
             path("<int:pk>/archive/", wrap(self.archive), name="messaging_message_archive"),
+            path("<int:pk>/unarchive/", wrap(self.unarchive), name="messaging_message_unarchive"),
         ]
         return [*own, *super().get_urls()]
 
@@ -99,7 +103,7 @@ class MessageAdmin(ListAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         if not self.has_add_permission(request):
-            raise PermissionDenied
+            raise PermissionDenied("messaging.add_message")
         return self._edit(request, None)
 
     def change_view(
@@ -119,7 +123,7 @@ class MessageAdmin(ListAdmin):
         faults: list[Any] = []
         if request.method == "POST":
             if not may_change:
-                raise PermissionDenied
+                raise PermissionDenied("messaging.change_message")
             if form.is_valid():
                 saved = self._save(request, form, message)
                 faults = saved.faults
@@ -135,10 +139,20 @@ class MessageAdmin(ListAdmin):
                 )
                 (messages.warning if faults else messages.success)(request, note)
                 if not faults:
+                    self._warn_of_trial(request, saved.message, form.cleaned_data["language"])
                     link = reverse("admin:messaging_message_change", args=[saved.message.pk])
                     return HttpResponseRedirect(f"{link}?language={form.cleaned_data['language']}")
                 message = saved.message
         return self._render(request, message, form, faults, may_change)
+
+    def _warn_of_trial(self, request: HttpRequest, message: Message, language: str) -> None:
+        """A text may be without faults and yet fail for everybody: a loop without an end, a name that nobody has."""
+        faults = trial_faults(message, language, now=timezone.now())
+        if faults:
+            text = _(
+                "For a contact of whom only the address is known it cannot be rendered, and is not sent: %(fault)s"
+            )
+            messages.warning(request, text % {"fault": faults[0]})
 
     def _save(self, request: HttpRequest, form: MessageForm, message: Message | None) -> Any:
         content = dict(message.revision.content) if message and message.revision else {}
@@ -174,6 +188,7 @@ class MessageAdmin(ListAdmin):
             "may_change": may_change, "may_test": bool(message) and user.has_perm("messaging.send_test"),
             "may_imitate": user.has_perm("contacts.view_personal_data"),
             "texts": texts, "subject": wording(texts.get("subject", "")), "preheader": wording(texts.get("preheader", "")),
+            "variables": explained(read_field_names()) if may_change else [],
         }  # fmt: skip
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         return render(request, "messaging/message.html", context, status=400 if form.errors else 200)
@@ -193,7 +208,11 @@ class MessageAdmin(ListAdmin):
         message = form.filled(Message())
         language = form.cleaned_data["language"]
         message.default_language = language
-        return self._framed(request, message, {language: form.texts()}, language, self._contact_id(request))
+        try:
+            contact_id = self._contact_id(request)
+        except Contact.DoesNotExist:
+            return framed_note("messaging/preview_faults.html", {"unknown": request.POST.get("contact", "")})
+        return self._framed(request, message, {language: form.texts()}, language, contact_id)
 
     def saved_preview(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The message as it is saved, for nobody in particular; what the page shows before anything is tried."""
@@ -222,22 +241,25 @@ class MessageAdmin(ListAdmin):
             )
         if request.POST.get("part") == "text":
             return framed_note("messaging/preview_text.html", {"rendered": found.rendered})
-        return framed(found.rendered.html)
+        return framed(found.rendered.html, inbox=inbox_line(message.sender, found.rendered))
 
     def _contact_id(self, request: HttpRequest) -> int | None:
-        """The contact to imitate, by id or address; whoever may not see personal data imitates nobody."""
+        """The contact to imitate, by id or address; whoever may not see personal data imitates nobody.
+
+        Raises:
+            Contact.DoesNotExist: none fits.
+        """
         user: Any = request.user
         text = request.POST.get("contact", "").strip().replace("\0", "")[:254]
         if not text or not user.has_perm("contacts.view_personal_data"):
             return None
+        known = Contact.objects.filter(email_norm=text.lower())
         if text.isascii() and text.isdigit() and len(text) < 19:
-            return int(text)
-        return (
-            Contact.objects.filter(email_norm=text.lower())
-            .order_by("-updated_at")
-            .values_list("pk", flat=True)
-            .first()
-        )
+            known = Contact.objects.filter(pk=int(text))
+        found = known.order_by("-updated_at").values_list("pk", flat=True).first()
+        if found is None:
+            raise Contact.DoesNotExist
+        return int(found)
 
     def test(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Send the saved message to up to ten addresses. POST only."""
@@ -246,7 +268,7 @@ class MessageAdmin(ListAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not user.has_perm("messaging.send_test"):
-            raise PermissionDenied
+            raise PermissionDenied("messaging.send_test")
         words = request.POST.get("addresses", "").replace(",", " ").replace(";", " ").split()
         language = request.POST.get("language", "") or message.default_language
         try:
@@ -258,6 +280,8 @@ class MessageAdmin(ListAdmin):
                 )  # fmt: skip
         except (TestRefused, ValueError) as error:
             messages.error(request, _("Not sent: %(reason)s") % {"reason": error})
+        except Contact.DoesNotExist:
+            messages.error(request, _("Not sent: no contact has this id or address."))
         else:
             sent = sum(outcome.state == "planned" for outcome in outcomes)
             text = ngettext("%(count)s test is on its way.", "%(count)s tests are on their way.", sent)
@@ -265,7 +289,7 @@ class MessageAdmin(ListAdmin):
             for outcome in outcomes:
                 if outcome.state == "skipped":
                     messages.warning(
-                        request, _("One address is skipped: %(reason)s") % {"reason": outcome.reason}
+                        request, _("One address is skipped: %(reason)s") % {"reason": why_not(outcome.reason)}
                     )
         link = reverse("admin:messaging_message_change", args=[pk])
         return HttpResponseRedirect(f"{link}?language={language}")
@@ -279,7 +303,7 @@ class MessageAdmin(ListAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_change_permission(request, message):
-            raise PermissionDenied
+            raise PermissionDenied("messaging.change_message")
         revision = (
             MessageRevision.objects.select_related("message").filter(message=message, number=number).first()
         )
@@ -294,10 +318,20 @@ class MessageAdmin(ListAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_change_permission(request, message):
-            raise PermissionDenied
+            raise PermissionDenied("messaging.change_message")
         archive_message(message=message, now=datetime.now(UTC))
         messages.success(request, _("Message archived."))
         return HttpResponseRedirect(reverse("admin:messaging_message_changelist"))
+
+    def unarchive(self, request: HttpRequest, pk: int) -> HttpResponse:
+        message = self._message(request, pk)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_change_permission(request, message):
+            raise PermissionDenied("messaging.change_message")
+        unarchive_message(message=message, now=datetime.now(UTC))
+        messages.success(request, _("The message is out of the archive."))
+        return HttpResponseRedirect(reverse("admin:messaging_message_change", args=[pk]))
 
     def _message(self, request: HttpRequest, pk: int) -> Message:
         message = Message.objects.filter(pk=pk).select_related("revision", "sender").first()

@@ -13,19 +13,23 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from cdp.models import Account
 from cdp.ui.admin import Empty, ReadOnlyAdmin
 from cdp.ui.charts import Chart, Series
+from cdp.ui.formatting import moment
 from cdp.ui.keyset import read_page
 from contacts.models import Contact
-from messaging.models import Campaign, Message, MessageReport, SubjectKind
+from messaging.models import Campaign, Link, Message, MessageReport, SubjectKind
 from messaging.reports.figures import HOURLY, Figures, Subject
 from messaging.reports.indicators import indicators_of, leave_reasons, percent
 from messaging.reports.keeping import cause_month, read_report
 from messaging.reports.people import FIGURES, people_behind, time_column
+from messaging.wording import why_not
 
 SEE_CONTACTS = "contacts.view_contact"
 SEE_PERSONAL = "contacts.view_personal_data"
@@ -39,7 +43,7 @@ SETTLING = HOURLY  # bounces still come in for so long after the last send
 class MessageReportAdmin(ReadOnlyAdmin):
     """The list shows reports that were counted lately; each is a page of its own."""
 
-    list_display = ("subject", "computed_at")
+    list_display = ("subject", "counted")
     ordering = ("-pk",)
     empty = Empty(
         gettext_lazy("No reports yet"),
@@ -69,8 +73,15 @@ class MessageReportAdmin(ReadOnlyAdmin):
             row.name = names[row.subject_kind].get(row.subject_id, str(row.subject_id))  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("Report"))
-    def subject(self, report: Any) -> str:
-        return f"{report.get_subject_kind_display()}: {report.name}"
+    def subject(self, report: Any) -> SafeString:
+        return format_html(
+            '<span class="ui-strong">{}</span><br><span class="ui-meta">{}</span>', report.name,
+            report.get_subject_kind_display(),
+        )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("Counted"))
+    def counted(self, report: Any) -> SafeString:
+        return moment(report.computed_at)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -96,7 +107,7 @@ class MessageReportAdmin(ReadOnlyAdmin):
             "title": subject.name, "subject": subject, "kind": kind, "figures": figures, "report": report,
             "people": people, "indicators": indicators_of(figures), "tiles": tiles_of(figures),
             "chart_pair": [by_delivery(figures, zone), by_reaction(figures, zone)],
-            "chart_links": by_link(figures, people), "links": link_rows(figures),
+            "chart_links": by_link(figures, people), "links": placed(link_rows(figures)),
             "domains": figures.domains, "languages": figures.languages, "reasons": leave_reasons(figures),
             "comments": comments_of(figures) if user.has_perm(SEE_PERSONAL) else [],
             "is_settling": is_settling(figures, now), "state": getattr(subject, "state", ""),
@@ -107,7 +118,7 @@ class MessageReportAdmin(ReadOnlyAdmin):
         """The contacts a figure counts, paged by key."""
         user: Any = request.user
         if not user.has_perm(SEE_CONTACTS):
-            raise PermissionDenied
+            raise PermissionDenied(SEE_CONTACTS)
         named = self._subject(request, kind, number)
         figure, link = request.GET.get("figure", "all"), request.GET.get("link", "")
         if figure not in FIGURES or (link and not link.isdecimal()):
@@ -130,7 +141,10 @@ class MessageReportAdmin(ReadOnlyAdmin):
         for name in ("after", "before"):
             query.pop(name, None)
         label = next((row.label for row in indicators_of(Figures()) if row.figure == figure), figure)
-        rows = [(row, contacts.get(row.contact_id), getattr(row, time_column(figure))) for row in page.rows]
+        at = time_column(figure)
+        rows = [
+            (row, contacts.get(row.contact_id), getattr(row, at), why_not(row.reason)) for row in page.rows
+        ]
         context = {
             "title": f"{named.name}: {label}", "rows": rows, "page": page, "query": query.urlencode(),
             "back": reverse("admin:messaging_report", args=[kind, number]), "may_see": user.has_perm(SEE_PERSONAL),
@@ -234,6 +248,17 @@ def link_rows(figures: Figures) -> list[dict[str, Any]]:
          "share": percent(unique, figures.clicked)}
         for link_id, url, total, unique, machine in figures.links
     ]  # fmt: skip
+
+
+def placed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same address stands in several languages and places: with where each is, by one query."""
+    links = Link.objects.filter(pk__in=[row["id"] for row in rows])
+    found = {
+        pk: (language, number + 1) for pk, language, number in links.values_list("pk", "language", "number")
+    }
+    return [
+        row | dict(zip(("language", "place"), found.get(row["id"], ("", "")), strict=True)) for row in rows
+    ]
 
 
 def plain(url: str) -> str:

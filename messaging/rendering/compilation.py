@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import translation
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 from liquid.exceptions import LiquidError
 
@@ -18,6 +19,7 @@ from messaging.rendering.plain import html_to_text
 
 FORMATS = ("mjml", "html")
 KEYS = ("subject", "preheader", "format", "source", "text")
+NO_LANGUAGE = 'lang="und"'  # what MJML says where the source names no language
 LONGEST_SOURCE = 1_000_000
 UNSUBSCRIBES = re.compile(r"\blinks\s*\.\s*(unsubscribe|manage)\b")
 BLOCK = re.compile(r"\{%-?\s*(?P<end>end)?(?P<name>\w+)")
@@ -107,7 +109,11 @@ def _compile_body(
         return
     marked = protect(source, fields)
     is_mjml = content.get("format", "mjml") == "mjml"
-    text = compile_mjml(marked, source) if is_mjml else marked.text
+    text = (
+        compile_mjml(marked, source).replace(NO_LANGUAGE, f'lang="{escape(language)}"')
+        if is_mjml
+        else marked.text
+    )
     text, compiled.links = exchange_links(text, marked, utm=utm)
     with translation.override(language):
         footer = "" if UNSUBSCRIBES.search(source) else _footer(marked)

@@ -67,9 +67,13 @@ class Prepared:
 
 @dataclass(slots=True)
 class Rendered:
-    """What one recipient gets. `destinations`: click number → address, for links that depend on the recipient."""
+    """What one recipient gets; `preheader` is in the HTML, too.
+
+    `destinations`: click number → address, for links that depend on the recipient.
+    """
 
     subject: str
+    preheader: str
     html: str
     text: str
     unsubscribe_url: str
@@ -174,8 +178,9 @@ def render(prepared: Prepared, recipient: Recipient, extra: Mapping[str, Any], *
     subject = " ".join(_render(text, "subject", values, options).split())
     if not subject:
         raise RenderError(Fault("subject", "the subject is empty", 1, 1, text.language))
+    preheader = _render(text, "preheader", values, options)
     values |= {
-        "_preheader": _render(text, "preheader", values, options),
+        "_preheader": preheader,
         "_click": tracker.addresses(),
         "_amp": "&",
         "_is_marketing": not recipient.is_transactional,
@@ -188,6 +193,7 @@ def render(prepared: Prepared, recipient: Recipient, extra: Mapping[str, Any], *
     }
     return Rendered(
         subject=subject,
+        preheader=" ".join(preheader.split()),
         html=_render(text, "html", values, options),
         text=_render(text, "text", values, options),
         unsubscribe_url=links["unsubscribe"],

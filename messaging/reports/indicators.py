@@ -5,9 +5,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from messaging.bounces.categories import Category
 from messaging.models import Reason, UnsubscribeReason
 from messaging.reports.figures import Figures
+from messaging.wording import OF_FAILURE
 
 FEW = 100  # a rate over fewer sends is drawn grey
 
@@ -76,7 +76,7 @@ def indicators_of(figures: Figures) -> list[Indicator]:
         Indicator("delivered", _("Delivered"), figures.delivered, figures.sent, sent, "delivered"),
         Indicator(
             "bounced", _("Undelivered"), figures.bounced, figures.sent, sent, "bounced",
-            _("Accepted by the provider and returned."), _parts("bounced", figures.failures, _failures()),
+            _("Accepted by the provider and returned."), _parts("bounced", figures.failures, OF_FAILURE),
         ),
         Indicator("failed", _("Refused"), figures.failed, figures.audience, _("of the audience"), "failed",
                   _("Refused at hand-over, or could not be rendered.")),
@@ -114,7 +114,3 @@ def _parts(figure: str, rows: list[Any], labels: dict[Any, Any]) -> tuple[Part, 
         )
         for reason, count in rows
     )
-
-
-def _failures() -> dict[Any, Any]:
-    return dict(Reason.choices) | dict(Category.choices)

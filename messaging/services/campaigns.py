@@ -27,8 +27,13 @@ WHERE cause_month = %(month)s AND cause_kind = 'campaign' AND cause_id = %(campa
   AND not_before = %(parked)s
 """
 SPREAD = """
-UPDATE messaging_delivery d SET not_before = %(now)s + (o.place / %(rate)s) * %(period)s
-FROM (
+WITH recent AS (  -- what was handed over in the last period is a part of this one's
+    SELECT count(*) AS handed FROM messaging_delivery
+    WHERE cause_month = %(month)s AND cause_kind = 'campaign' AND cause_id = %(campaign)s
+      AND handed_at > %(now)s - %(period)s
+)
+UPDATE messaging_delivery d SET not_before = %(now)s + ((o.place + recent.handed) / %(rate)s) * %(period)s
+FROM recent, (
     SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM messaging_delivery
     WHERE cause_month = %(month)s AND cause_kind = 'campaign' AND cause_id = %(campaign)s AND state = 'planned'
 ) o

@@ -112,3 +112,10 @@ def links_of(compiled: Mapping[str, Compiled]) -> dict[str, list[PreparedLink]]:
 
 def archive_message(*, message: Message, now: datetime) -> None:
     Message.objects.filter(pk=message.pk).update(state=MessageState.ARCHIVED, updated_at=now)
+
+
+def unarchive_message(*, message: Message, now: datetime) -> None:
+    """Bring it back: ready, or a draft when its newest revision has faults."""
+    is_ready = message.revision is not None and bool(message.revision.compiled)
+    state = MessageState.READY if is_ready else MessageState.DRAFT
+    Message.objects.filter(pk=message.pk, state=MessageState.ARCHIVED).update(state=state, updated_at=now)

@@ -6,17 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from cdp.models import Account
 from contacts.models import AuditAction
 from contacts.services import audit
-from messaging.models import CauseKind, Message, Reason
+from messaging.models import CauseKind, Message
 from messaging.rendering.faults import Aborted, Fault, RenderError
 from messaging.rendering.revisions import Rendered, prepare, render
 from messaging.rendering.values import Recipient, load_contacts, nobody, read_field_names
 from messaging.services.content import compile_content, links_of
 from messaging.services.eligibility import Candidate, check_candidates
 from messaging.services.planning import DeliveryRequest, PlanOutcome, plan_deliveries
+from messaging.wording import why_not
 
 MOST_ADDRESSES = 10
 
@@ -71,6 +73,15 @@ def preview_message(
         return Preview(language, aborted=stop.reason)
 
 
+def trial_faults(message: Message, language: str, *, now: datetime) -> list[Fault]:
+    """What keeps a saved text from being rendered for somebody of whom only the address is known, without an event."""
+    content = message.revision.content if message.revision is not None else {}
+    if language not in content:
+        return []
+    found = preview_message(message=message, content=content, language=language, contact_id=None, now=now)
+    return found.faults
+
+
 def send_test(
     *, message: Message, addresses: Sequence[str], language: str, contact_id: int | None, now: datetime
 ) -> list[PlanOutcome]:
@@ -83,9 +94,9 @@ def send_test(
         TestRefused: no address, too many, or the message has faults.
     """
     if not addresses or len(addresses) > MOST_ADDRESSES:
-        raise TestRefused(f"give 1 to {MOST_ADDRESSES} addresses")
+        raise TestRefused(_("Give 1 to %(most)s addresses.") % {"most": MOST_ADDRESSES})
     if message.revision is None or language not in message.revision.compiled:
-        raise TestRefused("save the message without faults first")
+        raise TestRefused(_("Save the message without faults first."))
     request_id = _request_id()
     context = {"imitates": contact_id} if contact_id else {}
     return plan_deliveries(
@@ -111,17 +122,17 @@ def send_test_to_contact(*, message: Message, contact_id: int, actor: str, now: 
         TestRefused: the message has faults, or the contact may not be sent it.
     """
     if message.revision is None or not message.revision.compiled:
-        raise TestRefused("save the message without faults first")
+        raise TestRefused(_("Save the message without faults first."))
     [checked] = check_candidates([Candidate(contact_id, message.pk, None, message.is_transactional)], now=now)
     if checked.reason:
-        raise TestRefused(str(dict(Reason.choices).get(checked.reason, checked.reason)))
+        raise TestRefused(str(why_not(checked.reason)))
     request = DeliveryRequest(
         cause_kind=CauseKind.TEST, cause_id=_request_id(), cause_month=now.date().replace(day=1), contact_id=contact_id,
         message_id=message.pk, is_test=True,
     )  # fmt: skip
     [outcome] = plan_deliveries([request], now=now)
     if outcome.state != "planned":
-        raise TestRefused(str(dict(Reason.choices).get(outcome.reason, outcome.reason)))
+        raise TestRefused(str(why_not(outcome.reason)))
     details = {"message": message.pk, "name": message.name}
     audit.keep([(contact_id, details)], action=AuditAction.TESTED, actor=actor, now=now)
     return outcome

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.utils.html import escape
+
 from cdp.models import Account
 from messaging.models import Campaign, CauseKind, Delivery, Message, MessageRevision, Sender
 from messaging.rendering.faults import Aborted, RenderError
@@ -11,6 +13,7 @@ from messaging.rendering.values import Recipient, load_contacts, nobody, read_fi
 from messaging.services.connections import ensure_defaults
 
 KEPT = timedelta(days=90)
+NO_TITLE = "<title></title>"  # a page needs one; in a mailbox the subject stands beside the letter
 
 
 def render_sent(delivery: Delivery, *, now: datetime) -> str | None:
@@ -39,9 +42,10 @@ def render_sent(delivery: Delivery, *, now: datetime) -> str | None:
     )  # fmt: skip
     extra = _names_around(delivery, prepared.message_name, now)
     try:
-        return render(replace(prepared, tracks_opens=False), recipient, extra, now=delivery.handed_at).html
+        rendered = render(replace(prepared, tracks_opens=False), recipient, extra, now=delivery.handed_at)
     except (Aborted, RenderError):
         return None
+    return rendered.html.replace(NO_TITLE, f"<title>{escape(rendered.subject)}</title>", 1)
 
 
 def _names_around(delivery: Delivery, message_name: str, now: datetime) -> dict[str, dict[str, object]]:

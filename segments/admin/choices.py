@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from cdp.ui.seeded import seeded
 from contacts.models import AddressStatus
+from segments.builder.forms import registry as forms
 from segments.catalogue import Catalogue
 from segments.leaves import wording
 from segments.leaves.anniversary import MODES
@@ -29,7 +30,8 @@ def choices_of(catalogue: Catalogue, *, own_id: int | None) -> dict[str, Any]:
     events = [(key, seeded(info.name)) for key, info in sorted(catalogue.event_types.items()) if info.is_used]
     segments = [(str(pk), info.name) for pk, info in catalogue.segments.items() if pk != own_id]
     words, modes = _functions(), _modes()
-    return {
+    more = {name: found for form in forms.values() for name, found in form.choices().items()}
+    return more | {
         "fields": fields,
         "events": events,
         "lists": [(str(pk), name) for pk, name in list(catalogue.lists.items())[:MOST]],
@@ -83,7 +85,8 @@ def _units() -> dict[str, str]:
 def kinds() -> list[Choice]:
     return [
         ("field", _("Field of the contact")), ("event", _("Event")), ("channel", _("Channel")), ("list", _("List")),
-        ("segment", _("Dynamic segment")), ("category", _("Subscription category")), ("random", _("Random share")),
+        ("segment", _("Dynamic segment")), ("category", _("Subscription category")),
+        *((kind, form.label) for kind, form in forms.items()), ("random", _("Random share")),
         ("json", _("Other, as JSON")),
     ]  # fmt: skip
 

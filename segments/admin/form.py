@@ -5,14 +5,20 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from contacts.models import Contact
 from segments.admin.choices import choices_of
+from segments.admin.dressing import dress
 from segments.builder.sheet import CardForm, ConditionForm, Sheet, press, read_sheet, sheet_of
 from segments.catalogue import Catalogue
 from segments.models import Segment
 from segments.rules import BrokenReference, DefinitionError
 from segments.services.definitions import SegmentRefused, create_segment, update_segment
 from segments.services.preview import Preview, preview
+
+MOST_NAMED = 20
+LOOK = gettext_lazy("Some conditions need a look; each says what is wrong.")
 
 
 class SegmentForm:
@@ -21,7 +27,7 @@ class SegmentForm:
     def __init__(self, segment: Segment | None, posted: Mapping[str, str] | None) -> None:
         self.segment = segment
         self.posted = posted
-        self.faults: list[str] = []
+        self.faults: list[Any] = []
         self.preview: Preview | None = None
         if posted is not None:
             self.sheet = read_sheet(posted)
@@ -42,7 +48,18 @@ class SegmentForm:
 
     @property
     def choices(self) -> dict[str, Any]:
-        return choices_of(Catalogue(), own_id=self.segment.pk if self.segment else None)
+        """What the selects offer; asking for it dresses the conditions that are about to be drawn."""
+        catalogue = Catalogue()
+        found = choices_of(catalogue, own_id=self.segment.pk if self.segment else None)
+        dress(self.sheet, found, catalogue)
+        return found
+
+    @property
+    def sample(self) -> list[Contact]:
+        """Some of those who fit, to be named."""
+        ids = list(self.preview.sample[:MOST_NAMED]) if self.preview is not None else []
+        found = Contact.objects.in_bulk(ids)
+        return [found[pk] for pk in ids if pk in found]
 
     @property
     def is_refused(self) -> bool:
@@ -82,6 +99,9 @@ class SegmentForm:
         return saved[0] if saved else None
 
     def _definition(self) -> Any:
+        if not self.sheet.is_text and not self.sheet.check():
+            self.faults.append(LOOK)
+            return None
         try:
             return self.sheet.definition()
         except ValueError as error:
@@ -97,7 +117,7 @@ class SegmentForm:
                 if not self.sheet.tell(fault.path, f"{fault.path.rpartition('/')[2]}: {fault.message}"):
                     self.faults.append(str(fault))
             if not self.faults:
-                self.faults.append(_("Some conditions need a look; each says what is wrong."))
+                self.faults.append(LOOK)
         except SegmentRefused as refusal:
             self.faults.append(refusal.message)
         except BrokenReference as error:

@@ -169,7 +169,7 @@ class SegmentAdmin(ListAdmin):
         """Why a contact is in or not: every condition with the value seen."""
         segment = self._segment(request, segment_id)
         if not request.user.has_perm(SEE_PERSONAL):
-            raise PermissionDenied
+            raise PermissionDenied(SEE_PERSONAL)
         words = request.GET.get("contact", "").strip()
         context: dict[str, Any] = {"tab": "why", "words": words}
         if words:
@@ -209,17 +209,17 @@ class SegmentAdmin(ListAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         if not self.has_add_permission(request):
-            raise PermissionDenied
+            raise PermissionDenied("segments.add_segment")
         return self._edit(request, None)
 
     def edit(self, request: HttpRequest, segment_id: int) -> Any:
         segment = self._segment(request, segment_id)
         if not self.has_change_permission(request):
-            raise PermissionDenied
+            raise PermissionDenied("segments.change_segment")
         return self._edit(request, segment)
 
     def _edit(self, request: HttpRequest, segment: Segment | None) -> HttpResponse:
-        form = SegmentForm(segment, request.POST if request.method == "POST" else None)
+        form = SegmentForm(segment, _flat(request.POST) if request.method == "POST" else None)
         button = request.POST.get("do", "save")
         saved = None
         if request.method == "POST" and button == "save":
@@ -232,9 +232,13 @@ class SegmentAdmin(ListAdmin):
             return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[saved.pk]))
         context = self.admin_site.each_context(request) | {
             "title": _("Edit %(name)s") % {"name": segment.name} if segment else _("Create segment"), "opts": self.opts,
-            "segment": segment, "form": form, "may_see_contacts": request.user.has_perm(SEE_CONTACTS),
-        }  # fmt: skip
+            "segment": segment, "form": form, "is_saving": button == "save", "is_refreshed": button == "refresh",
+        } | self._rights(request)  # fmt: skip
         return render(request, "segments/form.html", context, status=400 if form.faults else 200)
+
+    def _rights(self, request: HttpRequest) -> dict[str, bool]:
+        user: Any = request.user
+        return {"may_see_contacts": user.has_perm(SEE_CONTACTS), "may_see": user.has_perm(SEE_PERSONAL)}
 
     def preview(self, request: HttpRequest) -> HttpResponse:
         """The panel beside the form: asked again after each change."""
@@ -242,9 +246,9 @@ class SegmentAdmin(ListAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not (self.has_add_permission(request) or self.has_change_permission(request)):
             raise PermissionDenied
-        form = SegmentForm(None, request.POST)
+        form = SegmentForm(None, _flat(request.POST))
         form.press("preview", now=timezone.now())
-        context = {"form": form, "may_see_contacts": request.user.has_perm(SEE_CONTACTS)}
+        context = {"form": form} | self._rights(request)
         return render(request, "segments/preview.html", context)
 
     def act(self, request: HttpRequest, segment_id: int, action: str) -> HttpResponse:
@@ -254,7 +258,7 @@ class SegmentAdmin(ListAdmin):
             return HttpResponseNotAllowed(["POST"])
         needed = "segments.delete_segment" if action == "delete" else "segments.change_segment"
         if not request.user.has_perm(needed):
-            raise PermissionDenied
+            raise PermissionDenied(needed)
         back = reverse("admin:segments_segment_change", args=[segment.pk])
         try:
             sentence = self._do(action, segment, request, now=datetime.now(UTC))
@@ -295,3 +299,8 @@ def state_of(segment: Any) -> str:
     if segment.state == SegmentState.ACTIVE and build is not None and build.state != BuildState.IDLE:
         return "building" if build.state == BuildState.RUNNING else "waiting"
     return str(segment.state)
+
+
+def _flat(posted: Any) -> dict[str, str]:
+    """What was sent, with commas between the values of several ticks."""
+    return {name: ", ".join(values) for name, values in posted.lists()}

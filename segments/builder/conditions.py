@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from segments.rules.errors import RuleError
 from segments.rules.members import Members
 from segments.rules.reading import read_condition
@@ -16,6 +18,19 @@ SEVERAL = (
 )  # fmt: skip
 WITHOUT_VALUE = ("is_empty", "not_empty", "is_true", "is_false")
 WHERES = 2
+CHOOSING = ("list", "segment", "category")  # kinds whose value is ticked
+
+
+def fault_of(kind: str, inputs: Mapping[str, str]) -> str:
+    """What keeps inputs from being a condition at all, in words; empty when nothing does."""
+    if kind == "json":
+        try:
+            found = json.loads(inputs.get("text", ""))
+        except (ValueError, RecursionError) as error:
+            return _("This is not JSON: %(why)s") % {"why": error}
+        return "" if isinstance(found, dict) else _("A condition is written as { … }.")
+    is_open = kind in CHOOSING and not inputs.get("value", "").strip()
+    return _("Choose at least one.") if is_open else ""
 
 
 def write_condition(kind: str, inputs: Mapping[str, str]) -> dict[str, Any]:
@@ -54,7 +69,7 @@ def _form(condition: Mapping[str, Any]) -> tuple[str, bool] | None:
         return None
 
 
-def _number(text: str) -> Any:
+def number_of(text: str) -> Any:
     """A number where the text is one, else the text, for the rules to judge."""
     try:
         return int(text)
@@ -65,15 +80,15 @@ def _number(text: str) -> Any:
             return text
 
 
-def _listed(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _numbers(text: str) -> list[Any]:
-    return [_number(part) for part in _listed(text)]
+def numbers_of(text: str) -> list[Any]:
+    return [number_of(part) for part in listed(text)]
 
 
-def _write_window(inputs: Mapping[str, str], prefix: str = "w") -> dict[str, Any]:
+def write_window(inputs: Mapping[str, str], prefix: str = "w") -> dict[str, Any]:
     kind = inputs.get(f"{prefix}type", "all")
     if kind not in PLAIN_WINDOWS:
         return {"type": "period", "name": kind}
@@ -83,11 +98,11 @@ def _write_window(inputs: Mapping[str, str], prefix: str = "w") -> dict[str, Any
         ends = {name: inputs.get(f"{prefix}{name}", "") for name in ("from", "to")}
         return {"type": "absolute"} | {name: text for name, text in ends.items() if text}
     return {
-        "type": kind, "amount": _number(inputs.get(f"{prefix}amount", "")), "unit": inputs.get(f"{prefix}unit", "day"),
+        "type": kind, "amount": number_of(inputs.get(f"{prefix}amount", "")), "unit": inputs.get(f"{prefix}unit", "day"),
     }  # fmt: skip
 
 
-def _read_window(window: Any, prefix: str = "w") -> Inputs:
+def read_window(window: Any, prefix: str = "w") -> Inputs:
     if not isinstance(window, dict):
         return {f"{prefix}type": "all"}
     kind = str(window.get("type", "all"))
@@ -103,16 +118,16 @@ def _write_field(inputs: Mapping[str, str]) -> dict[str, Any]:
     if cmp in WITHOUT_VALUE:
         return found
     if cmp in ("within", "not_within"):
-        return found | {"value": _write_window(inputs)}
+        return found | {"value": write_window(inputs)}
     if cmp == "anniversary":
         mode = inputs.get("mode", "today")
-        more = {"today": {}, "on": {"day": text}, "month": {"month": _number(text)}}.get(
-            mode, {"days": _number(text)}
+        more = {"today": {}, "on": {"day": text}, "month": {"month": number_of(text)}}.get(
+            mode, {"days": number_of(text)}
         )
         return found | {"value": {"mode": mode} | more}  # type: ignore[dict-item]
     if inputs.get("numeric"):  # the literal was a number when it was saved
-        return found | {"value": _numbers(text) if cmp in SEVERAL else _number(text)}
-    return found | {"value": _listed(text) if cmp in SEVERAL else text}
+        return found | {"value": numbers_of(text) if cmp in SEVERAL else number_of(text)}
+    return found | {"value": listed(text) if cmp in SEVERAL else text}
 
 
 def _read_field(condition: Mapping[str, Any]) -> Inputs:
@@ -122,7 +137,7 @@ def _read_field(condition: Mapping[str, Any]) -> Inputs:
         rest = [str(part) for name, part in value.items() if name in ("days", "day", "month")]
         return found | {"mode": str(value.get("mode", "")), "value": rest[0] if rest else ""}
     if isinstance(value, dict):
-        return found | _read_window(value)
+        return found | read_window(value)
     if _is_numeric(value):
         found["numeric"] = "1"
     return found | {
@@ -141,7 +156,7 @@ def _plain(value: Any) -> str:
 
 def _write_event(inputs: Mapping[str, str]) -> dict[str, Any]:
     fn, cmp = inputs.get("fn", "count"), inputs.get("cmp", "gte")
-    found: dict[str, Any] = {"event": inputs.get("event", ""), "window": _write_window(inputs)}
+    found: dict[str, Any] = {"event": inputs.get("event", ""), "window": write_window(inputs)}
     where = [
         _write_where(inputs, place) for place in range(WHERES) if inputs.get(f"param{place}", "").strip()
     ]
@@ -151,12 +166,12 @@ def _write_event(inputs: Mapping[str, str]) -> dict[str, Any]:
     if cmp in WITHOUT_VALUE:
         return found | {"cmp": cmp}
     if cmp in ("within", "not_within"):
-        return found | {"cmp": cmp, "value": _write_window(inputs, "v")}
+        return found | {"cmp": cmp, "value": write_window(inputs, "v")}
     text = inputs.get("value", "")
     is_text = fn in ("first_at", "last_at") or (fn in ("first", "last") and cmp in ("eq", "ne", "contains"))
     return found | {
         "cmp": cmp,
-        "value": _numbers(text) if cmp in SEVERAL else text if is_text else _number(text),
+        "value": numbers_of(text) if cmp in SEVERAL else text if is_text else number_of(text),
     }
 
 
@@ -166,20 +181,20 @@ def _write_where(inputs: Mapping[str, str], place: int) -> dict[str, Any]:
     if cmp in WITHOUT_VALUE:
         return found
     if cmp in ("between", "not_between"):
-        return found | {"value": _numbers(text)}
+        return found | {"value": numbers_of(text)}
     if inputs.get(f"numeric{place}"):
-        return found | {"value": _numbers(text) if cmp in ("in", "not_in") else _number(text)}
-    return found | {"value": _listed(text) if cmp in ("in", "not_in") else text}
+        return found | {"value": numbers_of(text) if cmp in ("in", "not_in") else number_of(text)}
+    return found | {"value": listed(text) if cmp in ("in", "not_in") else text}
 
 
 def _read_event(condition: Mapping[str, Any]) -> Inputs:
     measure = condition.get("measure") or {}
-    found = {"event": str(condition.get("event", "")), **_read_window(condition.get("window"))}
+    found = {"event": str(condition.get("event", "")), **read_window(condition.get("window"))}
     found |= {"fn": str(measure.get("fn", "count")), "param": str(measure.get("param", ""))}
     found["cmp"] = str(condition.get("cmp", "gte"))
     value = condition.get("value", 1 if "cmp" not in condition else None)
     if isinstance(value, dict):
-        found |= _read_window(value, "v")
+        found |= read_window(value, "v")
     else:
         found["value"] = ", ".join(str(one) for one in value) if isinstance(value, list) else _plain(value)
     for place, where in enumerate(condition.get("where") or []):
@@ -196,7 +211,7 @@ def _read_event(condition: Mapping[str, Any]) -> Inputs:
 
 
 def _write_ids(inputs: Mapping[str, str]) -> dict[str, Any]:
-    return {"cmp": inputs.get("cmp", "in_any"), "value": _numbers(inputs.get("value", ""))}
+    return {"cmp": inputs.get("cmp", "in_any"), "value": numbers_of(inputs.get("value", ""))}
 
 
 def _read_ids(condition: Mapping[str, Any]) -> Inputs:
@@ -208,13 +223,13 @@ def _read_ids(condition: Mapping[str, Any]) -> Inputs:
 
 
 def _write_category(inputs: Mapping[str, str]) -> dict[str, Any]:
-    return {"cmp": inputs.get("cmp", "subscribed"), "value": _listed(inputs.get("value", ""))}
+    return {"cmp": inputs.get("cmp", "subscribed"), "value": listed(inputs.get("value", ""))}
 
 
 def _write_channel(inputs: Mapping[str, str]) -> dict[str, Any]:
     cmp = inputs.get("cmp", "present")
     found: dict[str, Any] = {"channel": inputs.get("channel", "email"), "cmp": cmp}
-    return found | ({"value": _listed(inputs.get("value", ""))} if cmp == "status_in" else {})
+    return found | ({"value": listed(inputs.get("value", ""))} if cmp == "status_in" else {})
 
 
 def _read_channel(condition: Mapping[str, Any]) -> Inputs:
@@ -222,7 +237,7 @@ def _read_channel(condition: Mapping[str, Any]) -> Inputs:
 
 
 def _write_random(inputs: Mapping[str, str]) -> dict[str, Any]:
-    ends = {name: _number(inputs.get(name, "")) for name in ("from", "to")}
+    ends = {name: number_of(inputs.get(name, "")) for name in ("from", "to")}
     return {"salt": inputs.get("salt", "")} | ends
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from segments.builder.conditions import WRITERS, Inputs, read_inputs, write_condition
+from segments.builder.conditions import WRITERS, Inputs, fault_of, read_inputs, write_condition
 
 COLUMNS = ("include", "exclude")
 MOST_CARDS = 26
@@ -22,6 +22,10 @@ class ConditionForm:
     name: str = ""  # prefix of its inputs' names, set when drawn
     pointer: str = ""
     faults: list[str] = field(default_factory=list)
+    operators: list[tuple[str, str]] = field(default_factory=list)  # what its field can be compared by
+    picks: dict[str, list[tuple[str, str, bool]]] = field(default_factory=dict)  # boxes: value, words, ticked
+    gone: str = ""  # the field or event it names, when there is none of that name
+    template: str = ""  # draws the inputs of a kind of another app
 
 
 @dataclass(slots=True)
@@ -90,15 +94,23 @@ class Sheet:
                 )
         return {"op": "or", "items": items}
 
+    def conditions(self) -> list[ConditionForm]:
+        return [condition for card in [*self.include, *self.exclude] for condition in card.conditions]
+
+    def check(self) -> bool:
+        """Note what is no condition yet; whether all are."""
+        for condition in self.conditions():
+            fault = fault_of(condition.kind, condition.inputs)
+            condition.faults = [fault] if fault else []
+        return not any(condition.faults for condition in self.conditions())
+
     def tell(self, path: str, message: str) -> bool:
         """Note a fault at its condition; False when no condition of the form lies there."""
-        for card in [*self.include, *self.exclude]:
-            for condition in card.conditions:
-                if condition.pointer and (
-                    path == condition.pointer or path.startswith(f"{condition.pointer}/")
-                ):
-                    condition.faults.append(message)
-                    return True
+        for condition in self.conditions():
+            lies_in = path == condition.pointer or path.startswith(f"{condition.pointer}/")
+            if condition.pointer and lies_in:
+                condition.faults.append(message)
+                return True
         return False
 
 
@@ -169,7 +181,7 @@ def _read_card(node: Mapping[str, Any]) -> CardForm:
 
 
 def read_sheet(posted: Mapping[str, str]) -> Sheet:
-    """The form as it was sent: names such as `include.0.1.cmp`."""
+    """The form as it was sent: names such as `include.0.1.cmp`; of several ticks the values stand with commas."""
     sheet = Sheet(text=posted.get("text", ""), is_text=posted.get("is_text") == "1")
     for column in COLUMNS:
         cards = sheet.columns()[column]

@@ -147,3 +147,70 @@ def test_a_viewer_reads_what_was_sent_and_no_personal_data(open_as):
     page.goto("/admin/messaging/message/1/change/")
     expect(page.get_by_text("You can view this message, not change it.")).to_be_visible()
     expect(page.locator("#content textarea, #content select")).to_have_count(0)
+
+
+IS_SCROLLED = """() => {
+  const table = document.querySelector("#result_list");
+  const box = table.closest(".overflow-x-auto") || table.parentElement;
+  return box.scrollWidth > box.clientWidth + 1;
+}"""
+
+
+def test_a_long_name_pushes_no_column_out_of_sight(page):
+    page.goto("/admin/messaging/campaign/add/")
+    page.fill("[name=name]", "X" * 200)
+    page.locator("[name=message]").select_option(label="Autumn news")
+    page.get_by_role("button", name="Save and count").click()
+    expect(page.get_by_role("link", name="Edit", exact=True).first).to_be_visible()
+    page.goto("/admin/messaging/campaign/")
+    show(page, width=1280, theme="light")
+    expect(page.locator("#result_list").get_by_text("X" * 200)).to_be_visible()
+    assert not page.evaluate(IS_SCROLLED)
+
+
+def test_a_condition_over_messages_is_put_together_by_ticks(page):
+    page.goto("/admin/segments/segment/add/")
+    page.locator("select[name='include.0.new']").select_option("message")
+    page.get_by_role("button", name="Add condition").first.click()
+    page.get_by_text("only of these messages or campaigns").click()
+    page.get_by_role("group", name="Campaigns").get_by_label("Autumn news").check()
+    page.locator("select[name='include.0.0.field']").select_option("PERSONAL.BIRTHDAY")
+    expect(page.locator("select[name='include.0.0.cmp'] option[value='anniversary']")).to_have_count(1)
+    expect(page.get_by_role("group", name="Campaigns").get_by_label("Autumn news")).to_be_checked()
+    page.locator("select[name='include.0.0.cmp']").select_option("not_empty")
+    expect(page.locator("#segment-preview strong")).to_have_text(re.compile(r"^\d+$"))
+    expect(page.locator("#segment-preview").get_by_text("Some of them")).to_be_visible()
+    assert int(page.locator("#segment-preview strong").first.inner_text()) > 0
+
+
+def test_the_states_of_an_address_are_asked_only_where_they_matter(page):
+    page.goto("/admin/segments/segment/add/")
+    page.locator("select[name='include.0.new']").select_option("channel")
+    page.get_by_role("button", name="Add condition").first.click()
+    states = page.get_by_role("group", name="States")
+    expect(states).to_have_count(0)
+    page.locator("select[name='include.0.1.cmp']").select_option("status_in")
+    expect(states).to_be_visible()
+
+
+def test_stopping_a_campaign_for_good_is_asked_first(page):
+    page.goto("/admin/messaging/campaign/add/")
+    page.fill("[name=name]", "Never sent")
+    page.locator("[name=message]").select_option(label="Autumn news")
+    page.get_by_label("Newsletter").first.check()
+    page.fill("[name=starts_at]", "2099-01-01T10:00")
+    page.get_by_role("button", name="Save and count").click()
+    page.locator("summary", has_text="Schedule").click()
+    page.get_by_role("button", name=re.compile("^Schedule for")).click()
+    page.locator("summary", has_text="Stop for good").press("Enter")
+    expect(page.get_by_text("The campaign never starts.")).to_be_visible()
+    page.get_by_role("button", name="Stop for good").click()
+    expect(page.get_by_text("Cancelled")).to_be_visible()
+
+
+def test_what_happens_to_those_whose_time_has_passed_is_asked_with_the_zone(page):
+    page.goto("/admin/messaging/campaign/add/")
+    late = page.get_by_label("Where that time has passed")
+    expect(late).to_be_hidden()
+    page.get_by_label("At this local time of each contact").check()
+    expect(late).to_be_visible()

@@ -149,6 +149,21 @@ def test_a_rate_spreads_the_send():
     assert waits == [0] * 5 + [60] * 5
 
 
+def test_pausing_and_going_on_sends_no_more_than_the_rate():
+    connection(1)
+    made = campaign([members("all", people(10))], rate=4, rate_seconds=60)
+    launch_campaign(campaign_id=made.pk, now=NOW)
+    Campaigns().work(NOW)
+    gone = list(Delivery.objects.order_by("pk").values_list("pk", flat=True)[:3])
+    Delivery.objects.filter(pk__in=gone).update(state="sent", handed_at=NOW, sent_at=NOW)
+    later = NOW + timedelta(seconds=9)
+    pause_campaign(campaign_id=made.pk, reason="by hand", now=later)
+    resume_campaign(campaign_id=made.pk, now=later)
+    rest = Delivery.objects.filter(state="planned").order_by("pk")
+    waits = [(row.not_before - later).total_seconds() for row in rest]
+    assert waits == [0] + [60] * 4 + [120] * 2
+
+
 def test_the_clock_of_each_contact():
     """Over the night in which Kyiv's clocks go forward, 29 March 2026."""
     connection(1)

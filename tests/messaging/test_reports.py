@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from messaging.admin.reports import by_link, filled, link_rows
+from messaging.admin.reports import by_link, filled, link_rows, placed
 from messaging.models import Campaign, Delivery, MessageReport, ReportMark
 from messaging.reports.figures import Figures, Subject, count_figures
 from messaging.reports.indicators import percent
@@ -273,3 +273,12 @@ def test_an_address_in_two_languages_is_one_bar_and_is_shown_without_what_tracki
         ("shop.example/tea", 5, ""), ("shop.example/", 4, "/people/?figure=clicked&link=3"),
     ]  # fmt: skip
     assert link_rows(figures)[0]["url"] == "https://shop.example/tea?size=2"
+
+
+def test_the_same_address_in_several_places_is_told_apart():
+    _message, links = message("Sale")
+    rows = placed(link_rows(Figures(links=[(link.pk, "https://shop.example/", 1, 1, 0) for link in links])))
+    assert [(row["language"], row["place"]) for row in rows] == [
+        (link.language, link.number + 1) for link in links
+    ]
+    assert placed(link_rows(Figures(links=[(987654, "https://shop.example/", 1, 1, 0)])))[0]["place"] == ""

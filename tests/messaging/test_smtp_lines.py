@@ -184,3 +184,16 @@ def test_the_address_of_the_settings():
     assert options == {
         "host": "mail.example.com", "port": 465, "tls": "implicit", "user": "shop", "verify_certificate": False,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"host": "127.0.0.1", "port": 1}, "Nothing answers at this host and port: "),
+        ({"host": "no-such-host.invalid", "port": 25}, "There is no server of this name: "),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_told_in_words(options, words):
+    verdict = SmtpAdapter().verify(Access(1, "smtp", {"tls": "none", **options}, ""))
+    assert not verdict.is_good
+    assert verdict.words.startswith(words)

@@ -286,14 +286,18 @@ CHOSEN = re.compile(r'<option value="([^"]*)" selected')
 TEXTAREA = re.compile(r'<textarea name="([^"]+)"[^>]*>(.*?)</textarea>', re.DOTALL)
 
 
-def filled(page: str) -> dict[str, str]:
+def filled(page: str) -> dict[str, str | list[str]]:
     """What a browser would send for the form as it stands."""
     form = page[page.index('<form class="ui-page ui-form ui-segment"') :]
-    found = {}
+    found: dict[str, str | list[str]] = {}
+    ticked: dict[str, list[str]] = {}
     for tag in re.findall(r"<input[^>]*>", form):
         name, value = re.search(r'name="([^"]+)"', tag), re.search(r'value="([^"]*)"', tag)
-        if name and not ('type="checkbox"' in tag and " checked" not in tag):
+        if name and 'type="checkbox"' in tag and value:
+            ticked.setdefault(name[1], []).extend([html.unescape(value[1])] if " checked" in tag else [])
+        elif name and not ('type="checkbox"' in tag and " checked" not in tag):
             found[name[1]] = html.unescape(value[1]) if value else "on"
+    found |= ticked
     for match in SELECT.finditer(form):
         chosen = CHOSEN.search(match[0]) or re.search(r'<option value="([^"]*)"', match[0])
         found[match[1]] = html.unescape(chosen[1]) if chosen else ""

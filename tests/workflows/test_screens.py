@@ -10,7 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from contacts.models import ContactList
 from contacts.services.lifecycle import erase_contacts
+from contacts.services.lists import add_to_list
 from tests.workflows.flows import (
     EVENT,
     NOW,
@@ -27,7 +29,7 @@ from tests.workflows.flows import (
 )
 from workflows.definition import reading
 from workflows.drawing import draw
-from workflows.models import DeadSignal, Run, Workflow
+from workflows.models import DeadSignal, Run, Workflow, WorkflowJob
 from workflows.services.editing import create_workflow
 from workflows.services.history import count_blocks
 
@@ -74,7 +76,7 @@ def test_a_page_opens_only_with_its_right(client, flow, page):
     assert client.get(address).status_code == 403
     client.logout()
     get_user_model().objects.all().delete()
-    user_with(client, "view_workflow", "add_workflow")
+    user_with(client, "view_workflow", "add_workflow", "launch_workflow")
     assert client.get(address).status_code == 200
 
 
@@ -300,3 +302,31 @@ def test_validate_workflow_prints_problems(tmp_path, capsys):
     with pytest.raises(CommandError, match="No such file"):
         call_command("validate_workflow", str(tmp_path / "none.json"))
     assert later(hours=0) == NOW
+
+
+def test_changes_are_told_by_captions(admin_client):
+    body = row_of(
+        node("timer", wait=HOUR), node("timer", "again", wait=HOUR), node("checkpoint", "k", name="here")
+    )
+    body["nodes"][1]["data"]["caption"] = body["nodes"][2]["data"]["caption"] = "Wait an hour"
+    body["nodes"][3]["data"]["caption"] = "Half way"
+    flow = workflow(body)
+    versions = admin_client.get(f"{BASE}{flow.pk}/versions/").text
+    assert "Wait an hour (again), Half way, End, Start, Wait an hour (n_timer)" in versions
+    body["nodes"][3]["data"]["params"]["name"] = "there"
+    values = {"definition": json.dumps(body), "revision": 1}
+    page = admin_client.post(f"{BASE}{flow.pk}/save/", values, follow=True).text
+    assert "changed Half way." in page
+
+
+def test_launching_for_everybody_names_whom_and_how_many(admin_client, flow):
+    vip = ContactList.objects.create(name="VIP", created_at=NOW, updated_at=NOW)
+    add_to_list(vip.pk, [contact("a"), contact("b")], now=NOW)
+    address = f"{BASE}{flow.pk}/do/launch-many/"
+    asked = admin_client.post(address, {"source": f"list:{vip.pk}"}).text
+    assert "2 contacts of “VIP” are launched, each once." in asked
+    assert not WorkflowJob.objects.exists()
+    assert "Choose a list or a segment." in admin_client.post(address, {"source": ""}, follow=True).text
+    admin_client.post(address, {"source": f"list:{vip.pk}", "sure": "yes"})
+    jobs()
+    assert Run.objects.count() == 2

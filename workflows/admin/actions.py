@@ -14,7 +14,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from contacts.models import Contact
+from cdp.ui.formatting import number as number_text
+from contacts.models import Contact, ContactList, ListMember
+from segments.models import Segment
 from workflows.definition.problems import DefinitionRefused
 from workflows.models import Refusal, Run, Workflow
 from workflows.services import editing, ending, launching, operating
@@ -22,11 +24,13 @@ from workflows.services.candidates import Started
 
 Done = tuple[bool, str]
 LONGEST_PARAMS = 20_000
+MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`ask` is the sentence of the confirming page, with `%(open)s` launches; empty when nothing is asked."""
+    """`ask` is the sentence of the confirming page, with `%(open)s` launches, `%(size)s` contacts of `%(name)s`; empty
+    when nothing is asked."""
 
     permission: str
     do: Callable[[HttpRequest, Workflow, str, datetime], Done]
@@ -123,12 +127,30 @@ def _launch(request: HttpRequest, row: Workflow, actor: str, now: datetime) -> D
     )
 
 
-def _launch_many(request: HttpRequest, row: Workflow, actor: str, now: datetime) -> Done:
+def _source(request: HttpRequest) -> tuple[str, int] | None:
+    """The list or segment that the form names."""
     source, _colon, number = request.POST.get("source", "").partition(":")
     found = _number(number)
-    if source not in ("list", "segment") or found is None:
+    return (source, found) if source in ("list", "segment") and found is not None else None
+
+
+def _crowd(request: HttpRequest) -> dict[str, Any]:
+    """What the list or segment is called, and how many contacts it holds, at most `MOST_COUNTED` counted."""
+    source, pk = _source(request) or ("", 0)
+    if source == "segment":
+        segment = Segment.objects.filter(pk=pk).first()
+        return {"name": segment.name if segment else "?", "size": number_text(segment.size if segment else 0)}
+    name = ContactList.objects.filter(pk=pk).values_list("name", flat=True).first()
+    held = len(ListMember.objects.filter(list_id=pk).values_list("pk")[: MOST_COUNTED + 1])
+    size = f"{number_text(MOST_COUNTED)}+" if held > MOST_COUNTED else number_text(held)
+    return {"name": name or "?", "size": size}
+
+
+def _launch_many(request: HttpRequest, row: Workflow, actor: str, now: datetime) -> Done:
+    chosen = _source(request)
+    if chosen is None:
         return False, _("Choose a list or a segment.")
-    launching.launch_for_many(row.pk, source=source, source_id=found, actor=actor, now=now)
+    launching.launch_for_many(row.pk, source=chosen[0], source_id=chosen[1], actor=actor, now=now)
     return True, _("The launch is queued; the job shows how far it is.")
 
 
@@ -159,7 +181,7 @@ ACTIONS: dict[str, Action] = {
     "restore": Action("workflows.change_workflow", _restore, tab="versions"),
     "launch": Action(LAUNCH, _launch, tab="launch"),
     "launch-many": Action(
-        LAUNCH, _launch_many, gettext_lazy("Everybody on it is launched once. Messages will be sent."),
+        LAUNCH, _launch_many, gettext_lazy("%(size)s contacts of “%(name)s” are launched, each once. Messages will be sent."),
         gettext_lazy("Launch for everybody"), "launch",
     ),
     "stop-one": Action(
@@ -178,14 +200,18 @@ def run(request: HttpRequest, row: Workflow, name: str, *, frame: dict[str, Any]
         return HttpResponseNotAllowed(["POST"])
     user: Any = request.user
     if not user.has_perm(action.permission):
-        raise PermissionDenied
+        raise PermissionDenied(action.permission)
     back = address_of(row, action.tab)
-    if action.ask and request.POST.get("sure") != "yes":
+    is_open = (
+        name == "launch-many" and _source(request) is None
+    )  # nothing to ask about: it says what is missing
+    if action.ask and request.POST.get("sure") != "yes" and not is_open:
         kept = [
             (key, value) for key, value in request.POST.items() if key not in ("csrfmiddlewaretoken", "sure")
         ]
         count = Run.objects.filter(workflow_id=row.pk, state__in=("running", "paused"))[:10_001].count()
-        context = frame | {"action": action, "ask": str(action.ask) % {"open": count}, "kept": kept, "back": back,
+        asked = {"open": count} | (_crowd(request) if name == "launch-many" else {})
+        context = frame | {"action": action, "ask": str(action.ask) % asked, "kept": kept, "back": back,
                            "title": action.verb, "row": row}  # fmt: skip
         return render(request, "workflows/confirm.html", context)
     try:

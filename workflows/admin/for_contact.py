@@ -26,7 +26,7 @@ def launch_page(card: Any, request: HttpRequest, contact_id: int) -> HttpRespons
     """`card` is the admin of contacts, which draws the frame. GET asks, POST launches."""
     user: Any = request.user
     if not user.has_perm(LAUNCH):
-        raise PermissionDenied
+        raise PermissionDenied(LAUNCH)
     contact = card.contact_of(request, contact_id)
     usable = Workflow.objects.exclude(version=None).exclude(status__in=CLOSED)
     chosen, params = request.POST.get("workflow", ""), request.POST.get("params", "")

@@ -1,6 +1,7 @@
 """What each tab of a workflow's record shows, read in a fixed number of queries."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from cdp.ui.seeded import seeded
 from contacts.models import Contact, ContactList
 from events.models import EventType
+from messaging.wording import why_not
 from segments.models import Segment
 from workflows.definition import reading
 from workflows.definition.lines import line_of
@@ -26,6 +28,7 @@ from workflows.screens import pill_of
 from workflows.services import history
 from workflows.services.editing import differences
 from workflows.services.explaining import explain_start, summary
+from workflows.services.reasons import reason_choices, tell_counts, tell_ends
 from workflows.services.validation import validate
 
 MOST_CHOICES = 500
@@ -57,6 +60,7 @@ def definition(
     read, broken = _draft(row)
     problems = [*refused] or ([*broken] if read is None else validate(read, now=now))
     counts = history.count_blocks(row.version_id) if row.version_id is not None else {}
+    fared = tell_counts(row.version_id, counts) if row.version_id is not None else {}
     drawing, outline = None, []
     context: dict[str, Any] = {}
     if read is not None:
@@ -67,7 +71,7 @@ def definition(
     document = reading.write(read) if read is not None else row.draft  # in the order of the documentation
     draft = json.dumps(document, indent=2, ensure_ascii=False)
     published = reading.read(row.version.definition) if row.version is not None else None
-    change = differences(published, read) if read is not None and row.is_draft_changed else None
+    change = changes_in_words(published, read) if read is not None and row.is_draft_changed else None
     shown = draft if text is None else text
     located = [(one, line_of(shown, one.path)) for one in problems]
     places = (
@@ -75,13 +79,23 @@ def definition(
     )
     context |= {
         "text": shown, "problems": located, "drawing": drawing, "lines": _numbered(shown, located),
-        "outline": [(box, line_of(shown, places.get(box.id, "")) if text is None else 0) for box in outline],
+        "outline": [
+            (box, line_of(shown, places.get(box.id, "")) if text is None else 0, fared.get(box.id, [])) for box in outline
+        ],
         "errors": sum(one.is_error for one in problems), "revision": row.draft_revision, "change": change,
         "open_count": history.count_open([row.pk])[row.pk],
         "jobs": WorkflowJob.objects.filter(workflow_id=row.pk).order_by("-pk")[:MOST_JOBS],
-        "targets": [node.id for node in read.nodes] if read is not None else [],
+        "targets": list(history.captions_of(read).items()) if read is not None else [],
     }  # fmt: skip
     return Page("definition", "workflows/definition.html", context, status if refused else 200)
+
+
+def changes_in_words(old: Definition | None, new: Definition) -> dict[str, list[str]]:
+    """Captions of blocks that were added, removed or changed; with the id where several blocks are called alike."""
+    called = (history.captions_of(old) if old is not None else {}) | history.captions_of(new)
+    alike = Counter(called.values())
+    names = {key: name if alike[name] == 1 else f"{name} ({key})" for key, name in called.items()}
+    return {kind: [names[key] for key in ids] for kind, ids in differences(old, new).items()}
 
 
 def _numbered(text: str, problems: Sequence[tuple[Problem, int]]) -> list[tuple[int, str]]:
@@ -142,8 +156,10 @@ def launches(request: HttpRequest, row: Workflow) -> Page:
     labels = {"running": _("In progress"), "completed": _("Completed"), "errors": _("With errors"),
               "stopped": _("Stopped"), "tests": _("Tests")}  # fmt: skip
     counts = history.count_tabs(row.pk)
+    current = _current(row)
     context: dict[str, Any] = {
-        "question": question, "page": page, "launches": dress(page.rows), "blocks": _blocks(row, question.node),
+        "question": question, "page": page, "launches": dress(page.rows), "blocks": _blocks(current, question.node),
+        "reasons": _reasons(current, question.reason),
         "chosen": chosen, "kept": urlencode(kept),
         "tabs": [(name, labels[name], counts[name], counts[name] > history.MOST_COUNTED) for name in history.TABS],
         "most": history.MOST_COUNTED, "versions": list(row.versions.order_by("-pk").values_list("pk", "number")[:MOST_VERSIONS]),
@@ -153,13 +169,24 @@ def launches(request: HttpRequest, row: Workflow) -> Page:
     return Page("launches", "workflows/launches.html", context)
 
 
-def _blocks(row: Workflow, chosen: str) -> list[tuple[str, str]]:
-    """(id, caption) of the published version's blocks, of the draft's without one; and of the block asked for."""
-    found = (
-        history.read_definitions([row.version_id]).get(row.version_id) if row.version_id else _draft(row)[0]
-    )
+def _current(row: Workflow) -> Definition | None:
+    """The published definition, the draft's without one; None when it cannot be read."""
+    if row.version_id is None:
+        return _draft(row)[0]
+    return history.read_definitions([row.version_id]).get(row.version_id)
+
+
+def _blocks(found: Definition | None, chosen: str) -> list[tuple[str, str]]:
+    """(id, caption) of the blocks, and of the block asked for."""
     names = history.captions_of(found) if found is not None else {}
     return list((names | ({} if not chosen or chosen in names else {chosen: chosen})).items())
+
+
+def _reasons(found: Definition | None, chosen: str) -> list[tuple[str, str]]:
+    """(value, words) of the reasons to end, and of the one asked for, which a former version may have had."""
+    choices = reason_choices(found)
+    known = not chosen or any(value == chosen for value, _words in choices)
+    return choices if known else [*choices, (chosen, chosen)]
 
 
 def _tab_of(run: Run) -> str:
@@ -180,7 +207,10 @@ def _chosen(run: Run, number: int | None) -> dict[str, Any]:
         current = run.node if run.state in ("running", "paused") else ""
         drawing = draw(found, passed=passed, current=current)
     [dressed] = dress([run])
-    return {"steps": steps, "step": step, "drawing": drawing, "chosen_launch": dressed}
+    delivery_why = why_not(step.delivery.reason) if step is not None and step.delivery is not None else ""
+    return {
+        "steps": steps, "step": step, "drawing": drawing, "chosen_launch": dressed, "delivery_why": delivery_why,
+    }  # fmt: skip
 
 
 def _number(text: str | None) -> int | None:
@@ -188,16 +218,17 @@ def _number(text: str | None) -> int | None:
 
 
 def dress(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Launches with their contacts, states and the blocks they stand on, in two queries."""
+    """Launches with their contacts, states, the blocks they stand on and why they ended, in at most six queries."""
     now = timezone.now()
     contacts = Contact.objects.in_bulk([run.person_id for run in runs])
     versions = history.read_definitions(
         {run.version_id for run in runs if run.state in ("running", "paused")}
     )
     names = {pk: history.captions_of(found) for pk, found in versions.items()}
+    ends = tell_ends(runs)
     return [
         {
-            "run": run, "contact": contacts.get(run.person_id), "state": pill_of(run, now=now),
+            "run": run, "why": ends[run.pk], "contact": contacts.get(run.person_id), "state": pill_of(run, now=now),
             "block": names.get(run.version_id, {}).get(run.node, run.node),
         }
         for run in runs
@@ -238,7 +269,7 @@ def versions(request: HttpRequest, row: Workflow) -> Page:
     running = history.count_versions(row.pk)
     for one, before in zip_longest(rows, rows[1:]):
         read = reading.read(one.definition)
-        change = differences(reading.read(before.definition) if before is not None else None, read)
+        change = changes_in_words(reading.read(before.definition) if before is not None else None, read)
         shown.append({"version": one, "change": change, "open": running.get(one.pk, 0)})
     chosen = next(
         (one["version"] for one in shown if str(one["version"].pk) == request.GET.get("version")), None
@@ -257,8 +288,7 @@ def of_contact(contact: Contact) -> dict[str, Any]:
         Run.objects.filter(person_id=contact.pk).defer("context", "sent").order_by("-pk")[: history.PAGE]
     )
     names = dict(Workflow.objects.filter(pk__in={run.workflow_id for run in runs}).values_list("pk", "name"))
-    now = timezone.now()
     return {
-        "launches": [{"run": run, "name": names.get(run.workflow_id, "?"), "state": pill_of(run, now=now)} for run in runs],
+        "launches": [one | {"name": names.get(one["run"].workflow_id, "?")} for one in dress(runs)],
         "most": history.PAGE,
     }  # fmt: skip

@@ -128,7 +128,11 @@ class WorkflowAdmin(ListAdmin):
                 guard(self.tab(tabs.launches)),
                 name="workflows_workflow_launches",
             ),
-            path("<int:workflow_id>/launch/", guard(self.tab(tabs.launch)), name="workflows_workflow_launch"),
+            path(
+                "<int:workflow_id>/launch/",
+                guard(self.tab(tabs.launch, actions.LAUNCH)),
+                name="workflows_workflow_launch",
+            ),
             path("<int:workflow_id>/why/", guard(self.tab(tabs.why)), name="workflows_workflow_why"),
             path(
                 "<int:workflow_id>/versions/",
@@ -156,9 +160,14 @@ class WorkflowAdmin(ListAdmin):
         row = self.workflow_of(request, object_id)
         return self.show(request, row, tabs.definition(request, row))
 
-    def tab(self, read: Any) -> Any:
+    def tab(self, read: Any, permission: str = "") -> Any:
+        """A page of the record; `permission` beside that to view workflows."""
+
         def view(request: HttpRequest, workflow_id: int) -> HttpResponse:
             row = self.workflow_of(request, workflow_id)
+            user: Any = request.user
+            if permission and not user.has_perm(permission):
+                raise PermissionDenied(permission)
             return self.show(request, row, read(request, row))
 
         return view
@@ -229,7 +238,7 @@ class WorkflowAdmin(ListAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """Create a workflow by its name, or from a definition."""
         if not self.has_add_permission(request):
-            raise PermissionDenied
+            raise PermissionDenied("workflows.add_workflow")
         problems: list[Problem] = []
         name, text = (
             request.POST.get("name", "").strip().replace("\0", ""),

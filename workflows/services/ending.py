@@ -30,9 +30,10 @@ def end_runs(reasons: Mapping[int, str], journal: Journal, *, state: str = "stop
     with connection.cursor() as cursor:
         cursor.execute(load("workflows", "end_runs"), values)
         rows = cursor.fetchall()
-    for run_id, person_id, number, node, version_id, entered_at, reason, _workflow in rows:
-        journal.step(run_id, person_id, number, node, version_id, entered_at, f"{state}:{reason}")
-        journal.nodes[version_id, node, f"end:{state}"] += 1
+    for run_id, person_id, number, node, version_id, entered_at, reason, is_test in rows:
+        result = f"{state}:{reason}"
+        journal.step(run_id, person_id, number, node, version_id, entered_at, result, is_test=is_test)
+        journal.count(version_id, node, f"end:{state}", is_test=is_test)
     return len(rows)
 
 

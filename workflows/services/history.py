@@ -1,7 +1,7 @@
 """Launch history: pages of launches, the steps of one, counts of blocks. Every list is bounded."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,16 +9,19 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 from django.urls import reverse
-from django.utils.translation import gettext_lazy
+from django.utils import timezone
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from cdp.ui.formatting import spoken
 from cdp.ui.keyset import KeysetPage, read_page
 from contacts.models import Contact
-from messaging.models import Delivery, Reason
+from messaging.models import Delivery
 from messaging.services.causes import CauseName
 from workflows.blocks.base import registry
 from workflows.definition import reading
 from workflows.definition.structure import Definition, Node
 from workflows.models import NodeTally, Run, RunStep, StartTally, Workflow, WorkflowVersion
+from workflows.services.reasons import BY_HAND, tell_reasons
 
 PAGE = 50
 MOST_STEPS = 500
@@ -32,13 +35,14 @@ SELECT w.id, (
     ) capped
 ) FROM unnest(%s::bigint[]) AS w (id)
 """
-WHY: dict[str, Any] = {
-    "chain_too_long": gettext_lazy("too many blocks without a wait"), "evaluation_error": gettext_lazy("the condition failed"),
-    "invalid_time": gettext_lazy("the time cannot be read"), "invalid_value": gettext_lazy("the field takes no such value"),
-    "segment_missing": gettext_lazy("the segment is gone"), "contact_not_found": gettext_lazy("the contact is gone"),
-    "hold_expired": gettext_lazy("the allowed hours did not come in time"), "test": gettext_lazy("a test does not wait"),
-    "no_answer": gettext_lazy("nobody said what became of the message"), "block_removed": gettext_lazy("the block was removed"),
+DETAILS: dict[str, Any] = {
+    "due": gettext_lazy("Goes on"), "held_since": gettext_lazy("Held since"), "zone": gettext_lazy("Time zone"),
+    "deadline": gettext_lazy("Waits for the outcome until"), "message": gettext_lazy("Message"),
+    "delivery": gettext_lazy("Delivery"), "deliveries": gettext_lazy("Deliveries asked about"),
+    "error": gettext_lazy("Error"), "list": pgettext_lazy("of contacts", "List"), "to": gettext_lazy("Moved to"),
+    "changes": gettext_lazy("Changes"),
 }  # fmt: skip
+TIMES = ("due", "held_since", "deadline")
 TABS = ("running", "completed", "errors", "stopped", "tests")
 
 
@@ -87,7 +91,9 @@ def read_launches(question: Question, *, after: str = "", before: str = "") -> K
         rows = rows.filter(node=question.node)
     if question.version_id is not None:
         rows = rows.filter(version_id=question.version_id)
-    if question.reason:
+    if question.reason == BY_HAND.strip():
+        rows = rows.filter(reason__startswith=BY_HAND)
+    elif question.reason:
         rows = rows.filter(reason=question.reason)
     return read_page(rows.defer("context", "sent"), order=("-id",), size=PAGE, after=after, before=before)
 
@@ -112,37 +118,45 @@ class Step:
     output: str
     detail: dict[str, Any] = field(default_factory=dict)
     delivery: Delivery | None = None
+    why: str = ""
 
     @property
     def state(self) -> str:
         """The first part of the result: ok, waiting, moved, skipped, failed, unknown, stopped."""
         return self.result.partition(":")[0]
 
-    @property
-    def why(self) -> Any:
-        """The rest of the result, in words where there are some."""
-        reason = self.result.partition(":")[2]
-        return WHY.get(reason) or (
-            Reason(reason).label if reason in Reason.values else reason.replace("_", " ")
-        )
-
 
 def read_steps(run: Run) -> list[Step]:
-    """The blocks a launch has passed, and the one it stands on; four queries."""
+    """The blocks a launch has passed, and the one it stands on; at most eight queries."""
     rows = list(RunStep.objects.filter(run_id=run.pk).order_by("number", "at")[:MOST_STEPS])
     definitions = read_definitions({run.version_id, *(row.version_id for row in rows)})
     deliveries = Delivery.objects.in_bulk([row.delivery_id for row in rows if row.delivery_id is not None])
+    reasons = {row.pk: (row.version_id, row.result.partition(":")[2]) for row in rows}
+    told = tell_reasons(reasons.values())
     found = [
         Step(
             row.number, row.node, *_name(definitions.get(row.version_id), row.node), row.entered_at, row.at, row.result,
-            row.output, row.detail or {}, deliveries.get(row.delivery_id or 0),
+            row.output, explained(row.detail or {}), deliveries.get(row.delivery_id or 0), told[reasons[row.pk]],
         )
         for row in rows
     ]  # fmt: skip
     if run.state in ("running", "paused"):
         name = _name(definitions.get(run.version_id), run.node)
-        found.append(Step(run.number, run.node, *name, run.entered_at, None, "waiting", "", run.wait or {}))
+        found.append(
+            Step(run.number, run.node, *name, run.entered_at, None, "waiting", "", explained(run.wait or {}))
+        )
     return found
+
+
+def explained(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What a block noted or remembers, its own words for it and times as people say them."""
+    now = timezone.now()
+    return {
+        str(DETAILS.get(name, name)): spoken(datetime.fromisoformat(value), now=now)
+        if name in TIMES and value
+        else value
+        for name, value in detail.items()
+    }
 
 
 def read_definitions(version_ids: Collection[int]) -> dict[int, Definition]:
@@ -169,7 +183,7 @@ def _name(definition: Definition | None, node_id: str) -> tuple[str, str]:
 
 
 def count_blocks(version_id: int, *, since: datetime | None = None) -> dict[str, dict[str, int]]:
-    """By block: `entered`, `out:<output>`, `end:<state>`, `result:<result>`, and `here` (without a period only)."""
+    """By block, tests left out: `entered`, `out:<output>`, `end:<state>`, `result:<result>`; `here` only without a period."""
     rows = NodeTally.objects.filter(version_id=version_id)
     if since is not None:
         rows = rows.filter(hour__gte=since)
@@ -190,7 +204,7 @@ def _standing(version_id: int) -> dict[str, int] | None:
     """Open launches by block; None when they are too many to count, and the difference of the tallies must do."""
     workflow_id = WorkflowVersion.objects.values_list("workflow_id", flat=True).get(pk=version_id)
     open_runs = Run.objects.filter(
-        workflow_id=workflow_id, state__in=("running", "paused"), version_id=version_id
+        workflow_id=workflow_id, state__in=("running", "paused"), version_id=version_id, is_test=False
     )
     nodes = list(open_runs.values_list("node", flat=True)[: MOST_STANDING + 1])
     return None if len(nodes) > MOST_STANDING else dict(Counter(nodes))

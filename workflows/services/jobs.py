@@ -102,7 +102,9 @@ def _open_runs(job: WorkflowJob, *states: str) -> list[tuple[Any, ...]]:
         workflow_id=job.workflow_id, state__in=states or OPEN, pk__gt=job.cursor
     ).order_by("pk")
     return list(
-        rows.values_list("pk", "node", "version_id", "number", "person_id", "entered_at", "wake_at")[:SLICE]
+        rows.values_list(
+            "pk", "node", "version_id", "number", "person_id", "entered_at", "wake_at", "is_test"
+        )[:SLICE]
     )
 
 
@@ -126,7 +128,7 @@ def _resume(job: WorkflowJob, journal: Journal) -> int:
     if not rows:
         return 0
     late: dict[int, str] = {}
-    for pk, _node, version_id, _number, _person, _entered, wake_at in rows:
+    for pk, _node, version_id, _number, _person, _entered, wake_at, _is_test in rows:
         policy = compiled_version(version_id).definition.settings.overdue_policy
         most = read_duration(policy.max_lateness)
         if policy.mode == "skip" and most is not None and journal.now - wake_at > most:
@@ -158,9 +160,12 @@ def _move(job: WorkflowJob, journal: Journal) -> int:
         moved = {row[0] for row in cursor.fetchall()}
     for row, node in going:
         if row[0] in moved:
-            journal.step(row[0], row[4], row[3], row[1], row[2], row[5], "moved", detail={"to": node})
-            journal.nodes[row[2], row[1], "moved"] += 1
-            journal.nodes[version_id, node, "entered"] += 1
+            is_test = row[7]
+            journal.step(
+                row[0], row[4], row[3], row[1], row[2], row[5], "moved", detail={"to": node}, is_test=is_test
+            )
+            journal.count(row[2], row[1], "moved", is_test=is_test)
+            journal.count(version_id, node, "entered", is_test=is_test)
     job.done += len(moved)
     job.cursor = rows[-1][0]
     return len(rows)

@@ -346,7 +346,7 @@ class _Starter:
                 self.refuse(one, Refusal.DUPLICATE)
                 continue
             self.started.run_ids.append(made[uid])
-            self.journal.nodes[version.version_id, version.start.node.id, "entered"] += 1
+            self.journal.count(version.version_id, version.start.node.id, "entered", is_test=one.is_test)
             if not one.is_test:
                 launched[one.workflow_id] += 1
                 self.journal.starts[one.workflow_id, ""] += 1

@@ -198,18 +198,18 @@ class Walk:
             visit.context.setdefault("steps", {})[node] = outcome.data
             visit.is_changed = True
         if target is None:  # a loose end is an End
-            self.journal.nodes[visit.version_id, node, "end:completed"] += 1
+            self.journal.count(visit.version_id, node, "end:completed", is_test=visit.is_test)
             visit.state, visit.wait, visit.delivery_id, visit.wake_at = "completed", None, None, self.now
             return
-        self.journal.nodes[visit.version_id, node, f"out:{output}"] += 1
-        self.journal.nodes[visit.version_id, target, "entered"] += 1
+        self.journal.count(visit.version_id, node, f"out:{output}", is_test=visit.is_test)
+        self.journal.count(visit.version_id, target, "entered", is_test=visit.is_test)
         visit.node, visit.number, visit.entered_at = target, visit.number + 1, self.now
         visit.wait, visit.delivery_id = None, None
         groups.setdefault((visit.version_id, target), []).append(visit)
 
     def _end(self, visit: Visit, outcome: Ends) -> None:
         self._note(visit, outcome.result, outcome.detail)
-        self.journal.nodes[visit.version_id, visit.node, f"end:{outcome.state}"] += 1
+        self.journal.count(visit.version_id, visit.node, f"end:{outcome.state}", is_test=visit.is_test)
         visit.state, visit.reason = outcome.state, outcome.reason
         visit.wait, visit.delivery_id, visit.wake_at = None, None, self.now
 
@@ -225,7 +225,7 @@ class Walk:
             visit.has_errors = True
         self.journal.step(
             visit.run_id, visit.person_id, visit.number, visit.node, visit.version_id, visit.entered_at, result,
-            output=output, delivery_id=delivery_id, detail=detail,
+            output=output, delivery_id=delivery_id, detail=detail, is_test=visit.is_test,
         )  # fmt: skip
 
     def write(self, visits: Sequence[Visit]) -> None:

@@ -8,4 +8,4 @@ WITH locked AS (
 UPDATE workflows_run r
 SET state = %(state)s, reason = l.reason, ended_at = %(now)s, solo_id = NULL, delivery_id = NULL, wait = NULL
 FROM locked l WHERE r.id = l.id
-RETURNING r.id, r.person_id, r.number, r.node, r.version_id, r.entered_at, r.reason, r.workflow_id
+RETURNING r.id, r.person_id, r.number, r.node, r.version_id, r.entered_at, r.reason, r.is_test

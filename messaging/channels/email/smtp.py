@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from cdp.crash import crash_point
 from messaging.channels.email import mime
 from messaging.channels.interface import Access, Handover, HandoverState, Parcel, Verdict
@@ -28,6 +31,15 @@ REFUSES_EVERYONE = {421, 454, 530, 534, 535, 538}  # closing, throttled, or it w
 PROVIDER_ID = re.compile(r"(?:queued as|ok:? +(?:queued as +)?(?:id=)?)\W*([\w.<>@-]+)", re.IGNORECASE)
 
 LineFault = (OSError, smtplib.SMTPException)
+# The first that fits; what the system said follows.
+TROUBLES: tuple[tuple[type[Exception], Any], ...] = (
+    (smtplib.SMTPServerDisconnected, gettext_lazy("The server hung up")),
+    (ssl.SSLCertVerificationError, gettext_lazy("The server's certificate is not trusted")),
+    (ssl.SSLError, gettext_lazy("Encryption failed")),
+    (socket.gaierror, gettext_lazy("There is no server of this name")),
+    (ConnectionRefusedError, gettext_lazy("Nothing answers at this host and port")),
+    (TimeoutError, gettext_lazy("The server did not answer in time")),
+)
 
 
 class Line:
@@ -182,7 +194,7 @@ class SmtpAdapter:
                     f"this must be a {'text' if kind is str else 'number' if kind is int else 'yes or no'}"
                 )
         if not options.get("host"):
-            faults.setdefault("host", "a host is required")
+            faults.setdefault("host", _("The name or address of the server is needed."))
         if options.get("tls", "none") not in TLS_MODES:
             faults["tls"] = f"use one of {', '.join(TLS_MODES)}"
         return faults
@@ -274,4 +286,7 @@ def words_of(error: BaseException) -> str:
             else error.smtp_error
         )
         return f"{error.smtp_code} {said}"[:500]
+    for kind, words in TROUBLES:
+        if isinstance(error, kind):
+            return f"{words}: {error}"[:500]
     return f"{type(error).__name__}: {error}"[:500]

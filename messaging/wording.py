@@ -1,0 +1,27 @@
+"""Reasons in words, for every screen that shows one: deliveries, activity, launches, reports."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from messaging.bounces.categories import Category
+from messaging.models import ActivityKind, Reason, UnsubscribeReason
+
+OF_DELIVERY: dict[str, Any] = dict(Category.choices) | dict(Reason.choices)
+OF_FAILURE: dict[str, Any] = dict(Reason.choices) | dict(Category.choices)
+OF_ACTIVITY: dict[str, dict[str, Any]] = {
+    ActivityKind.ERROR: OF_FAILURE,
+    ActivityKind.UNAVAILABLE: OF_DELIVERY,
+    ActivityKind.UNSUBSCRIBED: dict(UnsubscribeReason.choices),
+    ActivityKind.DELIVERED: {"assumed": _("Assumed: no refusal came back")},
+}
+
+
+def why_not(reason: str) -> Any:
+    """Why a delivery was skipped, cancelled or failed; empty when there is no reason."""
+    return OF_DELIVERY.get(reason, reason)
+
+
+def why_of(kind: str, reason: str) -> Any:
+    """The reason of an activity: an `expired` of a refusal is another one than that of a delivery."""
+    return OF_ACTIVITY.get(kind, {}).get(reason, reason)
