@@ -26,6 +26,9 @@ FIRST = 500
 FEW = 4  # of the first rows: where fewer fit, all that fit are likely few too
 GIVE_UP = 2_200  # rows passed, where few fit
 MOST_WALKED = 6_000  # where more do
+LIGHTEST = (
+    0.25  # weight by which walks are lengthened: rows that changed lately are read, whatever the index holds
+)
 MOST_FOUND = 5_000
 MOST_COST = 8_000  # of a plan that finds all that fit, in costs of a random page
 
@@ -117,7 +120,7 @@ class _Reader:
         most = GIVE_UP if is_rare else MOST_WALKED
         if is_rare and self.ask.is_guessed and walk.fits:
             most = (GIVE_UP + MOST_WALKED) // 2
-        most = int(most / self.ask.weight)
+        most = int(most / max(self.ask.weight, LIGHTEST))
         while len(walk.found) < wanted and not walk.is_over:
             left = most - walk.passed
             if left <= 0 and not self.ask.is_whole:
