@@ -45,6 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
     }
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole instances first: pytest-django puts what asks for no database last, and the longest test would end the run alone."""
+    items.sort(
+        key=lambda item: (
+            not item.get_closest_marker("processes") or bool(item.get_closest_marker("django_db"))
+        )
+    )
+
+
 def start_services(config: pytest.Config) -> None:
     started = config.stash[STARTED]
     home = Path(tempfile.mkdtemp(prefix="cdp-tests-"))
