@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.conf import global_settings
 from django.contrib.auth import get_user_model
 from django.db import connection
 
@@ -70,7 +71,8 @@ def address(serve):
     return serve().address
 
 
-def test_a_person_signs_in_and_an_event_is_accepted(address):
+def test_a_person_signs_in_and_an_event_is_accepted(address, settings):
+    settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS  # those of the server
     get_user_model().objects.create_superuser("ann", "ann@example.com", "a long secret")
     _, key = create_api_key(name="shop", rights=["events"], now=datetime.now(UTC))
     with httpx.Client(base_url=address, follow_redirects=True) as client:

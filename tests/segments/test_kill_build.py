@@ -96,17 +96,16 @@ def test_a_live_pass_killed_at_a_named_point_is_done_again(point):
 
 def test_killed_again_and_again_while_it_builds():
     """The build ends whole although three builders die in it, at moments spread over its length."""
-    chance = random.Random(7)
     people(PEOPLE)
     now = datetime.now(UTC)
     segment = create_segment(name="Anns", definition=all_of(named("Ann")), actor="t", now=now)
     deaths = 0
-    for _round in range(3):
+    for moment in (0, PEOPLE / 200_000, PEOPLE / 50_000):  # seconds
         token = Build.objects.get().token
         worker = start_worker()
         while worker.poll() is None and Build.objects.get().token in (None, token):
-            time.sleep(0.005)
-        time.sleep(chance.random() * 0.2)
+            time.sleep(0.001)
+        time.sleep(moment)
         worker.kill()
         deaths += worker.wait(timeout=60) == -signal.SIGKILL
         assert members(segment) in (set(), expected())
