@@ -5,8 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+CONFIGURATION = (
+    "configuration"  # what each process checks; addresses and screens are checked where they are served
+)
 
-@register()
+
+@register(CONFIGURATION)
 def check_secret_key(**_: Any) -> list[CheckMessage]:
     """An installation on a configured database must be given its secret key."""
     if settings.HAS_SECRET_KEY:

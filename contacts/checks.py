@@ -5,10 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from cdp.checks import CONFIGURATION
 from contacts.geo import BadGeoFileError, GeoFile
 
 
-@register()
+@register(CONFIGURATION)
 def check_geo_file(**_: Any) -> list[CheckMessage]:
     """A file that is configured must be one that locations can be read from."""
     if not settings.CDP_GEO_FILE:

@@ -6,10 +6,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from cdp.checks import CONFIGURATION
 from messaging.services.connections import read_email_url
 
 
-@register()
+@register(CONFIGURATION)
 def email_url_is_readable(app_configs: Any, **_: Any) -> list[CheckMessage]:  # noqa: ARG001
     """A bad EMAIL_URL stops the start instead of the first message."""
     if not settings.EMAIL_URL:

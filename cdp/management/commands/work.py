@@ -7,11 +7,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from cdp.checks import CONFIGURATION
 from cdp.engine import run_engines, select_engines
 from cdp.memory import settle
 
 
 class Command(BaseCommand):
+    requires_system_checks = [CONFIGURATION]
     help = "Runs engines until stopped: their names, the groups fast and bulk, or all."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
