@@ -1,6 +1,6 @@
 """The condition kind `message` as inputs of the segment form: what happened, to which messages, when, how often."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -55,7 +55,14 @@ def choices() -> dict[str, list[Choice]]:
     }  # fmt: skip
 
 
+def named(name: str, values: Collection[str]) -> dict[str, str]:
+    """Names of chosen messages or campaigns by their ids; one query."""
+    model: Any = {"message": Message, "campaign": Campaign}[name]
+    ids = [int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19]
+    return {str(pk): found for pk, found in model.objects.filter(pk__in=ids).values_list("pk", "name")}
+
+
 FORM = KindForm(
     gettext_lazy("Message"), write, read, "messaging/segment_condition.html", choices,
-    {"message": "messages", "campaign": "campaigns"},
+    {"message": "messages", "campaign": "campaigns"}, named,
 )  # fmt: skip

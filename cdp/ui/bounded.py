@@ -27,7 +27,7 @@ FEW = 4  # of the first rows: where fewer fit, all that fit are likely few too
 GIVE_UP = 2_200  # rows passed, where few fit
 MOST_WALKED = 6_000  # where more do
 LIGHTEST = (
-    0.25  # weight by which walks are lengthened: rows that changed lately are read, whatever the index holds
+    0.25  # by which walks are lengthened at most: rows changed lately are read, whatever the index holds
 )
 MOST_FOUND = 5_000
 MOST_COST = 8_000  # of a plan that finds all that fit, in costs of a random page

@@ -10,10 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
 
 from cdp.ui.admin import Empty, ListAdmin, Order, View
 from cdp.ui.formatting import moment, wording
@@ -297,13 +299,10 @@ class MessageAdmin(ListAdmin):
     def contact_test(self, request: HttpRequest, contact_id: int) -> HttpResponse:
         return test_page(self.admin_site.get_model_admin(Contact), request, contact_id)
 
+    @method_decorator(require_POST)
     def restore(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
-        """Make an old revision the newest one. POST only."""
-        message = self._message(request, pk)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_change_permission(request, message):
-            raise PermissionDenied("messaging.change_message")
+        """Make an old revision the newest one."""
+        message = self._to_change(request, pk)
         revision = (
             MessageRevision.objects.select_related("message").filter(message=message, number=number).first()
         )
@@ -313,25 +312,25 @@ class MessageAdmin(ListAdmin):
         messages.success(request, _("Revision %(number)s is the newest again.") % {"number": number})
         return HttpResponseRedirect(reverse("admin:messaging_message_change", args=[pk]))
 
+    @method_decorator(require_POST)
     def archive(self, request: HttpRequest, pk: int) -> HttpResponse:
-        message = self._message(request, pk)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_change_permission(request, message):
-            raise PermissionDenied("messaging.change_message")
+        message = self._to_change(request, pk)
         archive_message(message=message, now=datetime.now(UTC))
         messages.success(request, _("Message archived."))
         return HttpResponseRedirect(reverse("admin:messaging_message_changelist"))
 
+    @method_decorator(require_POST)
     def unarchive(self, request: HttpRequest, pk: int) -> HttpResponse:
-        message = self._message(request, pk)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_change_permission(request, message):
-            raise PermissionDenied("messaging.change_message")
+        message = self._to_change(request, pk)
         unarchive_message(message=message, now=datetime.now(UTC))
         messages.success(request, _("The message is out of the archive."))
         return HttpResponseRedirect(reverse("admin:messaging_message_change", args=[pk]))
+
+    def _to_change(self, request: HttpRequest, pk: int) -> Message:
+        message = self._message(request, pk)
+        if not self.has_change_permission(request, message):
+            raise PermissionDenied("messaging.change_message")
+        return message
 
     def _message(self, request: HttpRequest, pk: int) -> Message:
         message = Message.objects.filter(pk=pk).select_related("revision", "sender").first()

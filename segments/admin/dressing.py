@@ -1,6 +1,6 @@
 """What a drawn condition needs of the catalogue: operators that fit its field, boxes to tick, names that are gone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from segments.builder.conditions import listed
@@ -15,6 +15,7 @@ PICKS: dict[str, dict[str, str]] = {
     "list": {"value": "lists"}, "segment": {"value": "segments"}, "category": {"value": "categories"},
     "channel": {"value": "statuses"},
 }  # fmt: skip
+Named = Callable[[str, Collection[str]], Mapping[str, str]]
 NAMING = {"field": "fields", "event": "events"}
 
 
@@ -24,20 +25,40 @@ def dress(sheet: Sheet, choices: Mapping[str, Any], catalogue: Catalogue) -> Non
         form = registry.get(condition.kind)
         condition.template = form.template if form is not None else ""
         picks = form.picks if form is not None else PICKS.get(condition.kind, {})
-        condition.picks = {name: _boxes(condition, name, choices[of]) for name, of in picks.items()}
+        named = form.named if form is not None else _names_in(catalogue, condition.kind)
+        condition.picks = {name: _boxes(condition, name, choices[of], named) for name, of in picks.items()}
         condition.gone = _gone(condition, choices)
         if condition.kind == "field":
             condition.operators = _operators(condition, choices, catalogue)
 
 
+def _names_in(catalogue: Catalogue, kind: str) -> Named:
+    """Names of lists and segments, of which there may be more than are offered."""
+
+    def named(_name: str, values: Collection[str]) -> Mapping[str, str]:
+        if kind == "list":
+            return {value: name for value in values if (name := catalogue.lists.get(_id(value)))}
+        return {value: found.name for value in values if (found := catalogue.segments.get(_id(value)))}
+
+    return named if kind in ("list", "segment") else lambda _name, _values: {}
+
+
+def _id(value: str) -> int:
+    return int(value) if value.isascii() and value.isdigit() else 0
+
+
 def _boxes(
-    condition: ConditionForm, name: str, choices: list[tuple[str, str]]
+    condition: ConditionForm, name: str, choices: list[tuple[str, str]], named: Named
 ) -> list[tuple[str, str, bool]]:
-    """(value, words, ticked); what is ticked and not there any more stays, so that saving does not drop it."""
+    """(value, words, ticked). What is ticked and not offered stays, so that saving does not drop it: by its name, or marked
+    where it is gone.
+    """
     ticked = dict.fromkeys(listed(condition.inputs.get(name, "")))
     known = {value for value, _words in choices}
-    gone = [(value, f"{value} ?", True) for value in ticked if value not in known]
-    return [*((value, words, value in ticked) for value, words in choices), *gone]
+    others = [value for value in ticked if value not in known]
+    names = named(name, others) if others else {}
+    rest = [(value, names.get(value, f"{value} ?"), True) for value in others]
+    return [*((value, words, value in ticked) for value, words in choices), *rest]
 
 
 def _gone(condition: ConditionForm, choices: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Inputs of kinds of conditions that other apps bring: registered like their leaves, in `AppConfig.ready()`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ class KindForm:
         template: draws the inputs, with `name`, `inputs`, `condition` and `choices`.
         choices: what the template's selects need beside the common ones.
         picks: name of an input whose values are ticked → its name among all choices.
+        named: what values of such an input are called that the choices are too many to hold; those that are gone are left out.
     """
 
     label: Any
@@ -26,6 +27,7 @@ class KindForm:
     template: str
     choices: Callable[[], dict[str, list[Choice]]]
     picks: Mapping[str, str] = field(default_factory=dict)
+    named: Callable[[str, Collection[str]], Mapping[str, str]] = lambda _name, _values: {}
 
 
 registry: dict[str, KindForm] = {}

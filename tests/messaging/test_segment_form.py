@@ -88,3 +88,9 @@ def test_what_they_cannot_say_opens_as_json(members):
 def test_a_message_that_is_gone_keeps_its_number(admin_client, sale):
     sent = OPENED | {"include.0.0.message": ["99999"]}
     assert "there is no message with the id 99999" in admin_client.post(ADD, sent).text
+
+
+def test_one_beyond_those_offered_keeps_its_name(admin_client, sale, monkeypatch):
+    monkeypatch.setattr("messaging.segment_form.MOST", 0)
+    sent = OPENED | {"include.0.0.campaign": [str(sale.pk)], "do": "refresh"}
+    assert f'value="{sale.pk}" checked> Spring sale</label>' in admin_client.post(ADD, sent).text

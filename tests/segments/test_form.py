@@ -62,6 +62,16 @@ def test_a_list_that_is_gone_stays_ticked_until_it_is_taken_out(admin_client):
     assert f"there is no list with the id {vip}" in answer.text
 
 
+@pytest.mark.parametrize("kind", ["list", "segment"])
+def test_one_beyond_those_offered_keeps_its_name(admin_client, monkeypatch, kind):
+    monkeypatch.setattr("segments.admin.choices.MOST", 0)
+    known = lists("VIP")[0] if kind == "list" else make_segment(named("Ann")).pk
+    name = "VIP" if kind == "list" else Segment.objects.get(pk=known).name
+    segment = make_segment(condition(kind, cmp="in_any", value=[known]))
+    page = admin_client.get(record(segment, "edit/")).text
+    assert re.findall(r'value="\d+" checked> ([^<]+)<', page) == [name]
+
+
 def test_a_field_that_is_gone_is_not_exchanged_for_another(admin_client):
     field = ContactField.objects.get(key="BIRTHDAY")
     segment = make_segment(condition("field", field="PERSONAL.BIRTHDAY", cmp="not_empty"))

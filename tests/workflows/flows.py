@@ -19,6 +19,7 @@ from workflows.services.stepping import step_due
 
 __all__ = ["NOW", "event_type"]
 EVENT = "CartUpdated"
+HOUR = {"n": 1, "unit": "hour"}
 ON_EVENT = {"kind": "event", "event": {"type": EVENT}}
 
 

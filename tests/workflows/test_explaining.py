@@ -7,6 +7,7 @@ import pytest
 from contacts.services.lifecycle import delete_contacts
 from tests.workflows.flows import (
     EVENT,
+    HOUR,
     NOW,
     contact,
     event_type,
@@ -24,8 +25,6 @@ from workflows.services.operating import deactivate
 from workflows.services.upkeep import forget_old
 
 pytestmark = pytest.mark.django_db
-
-HOUR = {"n": 1, "unit": "hour"}
 
 
 def starting(**rest):

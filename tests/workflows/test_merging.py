@@ -4,12 +4,23 @@ import pytest
 from django.db import connection
 
 from contacts.persons import attach_visitors
-from tests.workflows.flows import EVENT, NOW, contact, happened, later, node, row_of, signal, step, workflow
+from tests.workflows.flows import (
+    EVENT,
+    HOUR,
+    NOW,
+    contact,
+    happened,
+    later,
+    node,
+    row_of,
+    signal,
+    step,
+    workflow,
+)
 from workflows.models import Run, RunStep, StartGuard
 
 pytestmark = pytest.mark.django_db
 
-HOUR = {"n": 1, "unit": "hour"}
 SOLO = {
     "kind": "event",
     "event": {"type": EVENT},

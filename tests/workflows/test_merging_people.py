@@ -12,6 +12,7 @@ from contacts.services.unmerging import undo_merge
 from messaging.models import Delivery
 from tests.messaging.mail import connection, message
 from tests.workflows.flows import (
+    HOUR,
     contact,
     event_type,
     happened,
@@ -28,7 +29,6 @@ pytestmark = pytest.mark.django_db
 
 BOTH, ONLY = 8, 12  # workflows that both are in, and those that the merged contact alone is in
 WORKFLOWS = BOTH + ONLY
-HOUR = {"n": 1, "unit": "hour"}
 
 
 def start_on(kind: str) -> dict:

@@ -13,6 +13,7 @@ from messaging.services.sending import send_due
 from tests.messaging.mail import connection, message
 from tests.messaging.sink import Sink
 from tests.workflows.flows import (
+    HOUR,
     NOW,
     chain,
     contact,
@@ -31,7 +32,6 @@ from workflows.models import Run, RunStep
 
 pytestmark = pytest.mark.django_db
 
-HOUR = {"n": 1, "unit": "hour"}
 DAYS = {day: [["10:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 
 

@@ -8,6 +8,7 @@ from contacts.services.fields import FieldInUse, delete_field
 from contacts.services.lists import add_to_list
 from tests.workflows.flows import (
     EVENT,
+    HOUR,
     NOW,
     chain,
     contact,
@@ -32,7 +33,6 @@ from workflows.services.operating import NotPossible, activate, archive, deactiv
 
 pytestmark = pytest.mark.django_db
 
-HOUR = {"n": 1, "unit": "hour"}
 TWO = {"n": 2, "unit": "hour"}
 
 

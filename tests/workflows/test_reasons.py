@@ -6,6 +6,7 @@ from contacts.models import ContactList
 from contacts.services.lifecycle import delete_contacts
 from events.models import EventType
 from tests.workflows.flows import (
+    HOUR,
     NOW,
     contact,
     event_type,
@@ -26,7 +27,6 @@ from workflows.services.operating import deactivate
 
 pytestmark = pytest.mark.django_db
 
-HOUR = {"n": 1, "unit": "hour"}
 BASE = "/admin/workflows/workflow/"
 
 

@@ -11,6 +11,7 @@ from contacts.services.lists import add_to_list
 from events.models import InboxEvent
 from tests.workflows.flows import (
     EVENT,
+    HOUR,
     NOW,
     chain,
     contact,
@@ -30,8 +31,6 @@ from workflows.blocks.base import NEXT, Block, Part, register, registry
 from workflows.models import NodeTally, Run, RunStep, WorkflowVersion
 
 pytestmark = pytest.mark.django_db
-
-HOUR = {"n": 1, "unit": "hour"}
 
 
 def test_it_works():

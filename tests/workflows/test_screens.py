@@ -15,6 +15,7 @@ from contacts.services.lifecycle import erase_contacts
 from contacts.services.lists import add_to_list
 from tests.workflows.flows import (
     EVENT,
+    HOUR,
     NOW,
     contact,
     edge,
@@ -35,7 +36,6 @@ from workflows.services.history import count_blocks
 
 pytestmark = pytest.mark.django_db
 
-HOUR = {"n": 1, "unit": "hour"}
 BASE = "/admin/workflows/workflow/"
 
 

@@ -7,6 +7,7 @@ from segments.models import Segment
 from tests.segments.making import did, make_segment, named, settle
 from tests.workflows.flows import (
     EVENT,
+    HOUR,
     NOW,
     contact,
     document,
@@ -24,8 +25,6 @@ from tests.workflows.flows import (
 from workflows.models import Run
 
 pytestmark = pytest.mark.django_db
-
-HOUR = {"n": 1, "unit": "hour"}
 
 
 def reference(segment: Segment) -> dict:

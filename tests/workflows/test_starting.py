@@ -11,6 +11,7 @@ from events.services.processing import process_lane
 from tests.events.inbox import accepted
 from tests.workflows.flows import (
     EVENT,
+    HOUR,
     NOW,
     contact,
     event_type,
@@ -31,8 +32,6 @@ from workflows.services.operating import deactivate
 from workflows.services.starting import start_runs
 
 pytestmark = pytest.mark.django_db
-
-HOUR = {"n": 1, "unit": "hour"}
 
 
 def starting(**rest):

@@ -8,6 +8,7 @@ from contacts.models import ContactList
 from contacts.services.lists import add_to_list
 from tests.workflows.flows import (
     EVENT,
+    HOUR,
     NOW,
     contact,
     event_type,
@@ -23,8 +24,6 @@ from workflows.models import Run
 from workflows.services.ending import stop_runs
 
 pytestmark = pytest.mark.django_db
-
-HOUR = {"n": 1, "unit": "hour"}
 
 
 def with_rule(**rule):

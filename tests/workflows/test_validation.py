@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.messaging.mail import message
-from tests.workflows.flows import EVENT, NOW, chain, document, edge, event_type, node, row_of
+from tests.workflows.flows import EVENT, HOUR, NOW, chain, document, edge, event_type, node, row_of
 from workflows.blocks.base import registry
 from workflows.definition import reading
 from workflows.definition.conditions import OPERATORS, Subject, evaluate, read_tree
@@ -17,7 +17,6 @@ from workflows.definition.problems import DefinitionRefused
 from workflows.definition.values import render
 from workflows.services.validation import validate
 
-HOUR = {"n": 1, "unit": "hour"}
 GOOD = row_of(node("timer", wait=HOUR))
 
 

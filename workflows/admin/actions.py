@@ -1,7 +1,7 @@
 """What the buttons of a workflow do. Each names its right; what cannot be undone asks first, with the numbers."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -29,14 +29,16 @@ MOST_COUNTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`ask` is the sentence of the confirming page, with `%(open)s` launches, `%(size)s` contacts of `%(name)s`; empty
-    when nothing is asked."""
+    """`ask` is the sentence of the confirming page, with `%(open)s` launches and what `about` adds; empty when nothing is
+    asked. `about` answers None where the form misses what would be asked about, which `do` then says.
+    """
 
     permission: str
     do: Callable[[HttpRequest, Workflow, str, datetime], Done]
     ask: Any = ""
     verb: Any = ""
     tab: str = ""
+    about: Callable[[HttpRequest], Mapping[str, Any] | None] = lambda _request: {}
 
 
 def _publish(request: HttpRequest, row: Workflow, actor: str, now: datetime) -> Done:
@@ -134,9 +136,12 @@ def _source(request: HttpRequest) -> tuple[str, int] | None:
     return (source, found) if source in ("list", "segment") and found is not None else None
 
 
-def _crowd(request: HttpRequest) -> dict[str, Any]:
+def _crowd(request: HttpRequest) -> dict[str, Any] | None:
     """What the list or segment is called, and how many contacts it holds, at most `MOST_COUNTED` counted."""
-    source, pk = _source(request) or ("", 0)
+    chosen = _source(request)
+    if chosen is None:
+        return None
+    source, pk = chosen
     if source == "segment":
         segment = Segment.objects.filter(pk=pk).first()
         return {"name": segment.name if segment else "?", "size": number_text(segment.size if segment else 0)}
@@ -182,7 +187,7 @@ ACTIONS: dict[str, Action] = {
     "launch": Action(LAUNCH, _launch, tab="launch"),
     "launch-many": Action(
         LAUNCH, _launch_many, gettext_lazy("%(size)s contacts of “%(name)s” are launched, each once. Messages will be sent."),
-        gettext_lazy("Launch for everybody"), "launch",
+        gettext_lazy("Launch for everybody"), "launch", _crowd,
     ),
     "stop-one": Action(
         LAUNCH, _stop_one, gettext_lazy("The launch is ended where it stands. This cannot be undone."),
@@ -202,16 +207,13 @@ def run(request: HttpRequest, row: Workflow, name: str, *, frame: dict[str, Any]
     if not user.has_perm(action.permission):
         raise PermissionDenied(action.permission)
     back = address_of(row, action.tab)
-    is_open = (
-        name == "launch-many" and _source(request) is None
-    )  # nothing to ask about: it says what is missing
-    if action.ask and request.POST.get("sure") != "yes" and not is_open:
+    about = action.about(request) if action.ask and request.POST.get("sure") != "yes" else None
+    if about is not None:
         kept = [
             (key, value) for key, value in request.POST.items() if key not in ("csrfmiddlewaretoken", "sure")
         ]
         count = Run.objects.filter(workflow_id=row.pk, state__in=("running", "paused"))[:10_001].count()
-        asked = {"open": count} | (_crowd(request) if name == "launch-many" else {})
-        context = frame | {"action": action, "ask": str(action.ask) % asked, "kept": kept, "back": back,
+        context = frame | {"action": action, "ask": str(action.ask) % {"open": count, **about}, "kept": kept, "back": back,
                            "title": action.verb, "row": row}  # fmt: skip
         return render(request, "workflows/confirm.html", context)
     try:
