@@ -1,6 +1,6 @@
 """Every page the navigation and its pages lead to, read aloud for the administrator.
 
-Faults are printed as they are found: `make test-browser ARGS="-k every_page"` shows them long before its end. The walks of the
+Faults are printed as they are found: `make test-browser ARGS="-n 0 -k every_page"` shows them long before its end. The walks of the
 others are a file of their own, so that both go at once.
 """
 
