@@ -42,7 +42,7 @@ def lists_of_models() -> set[str]:
 
 
 def test_every_page_is_whole_for_the_administrator(page, tell):
-    paths, faults = walk(page, tell, thorough=True)
+    paths, faults = walk(page, tell, aloud=True)
     assert not faults, "\n".join(faults)
     wanted = {"/admin/"} | lists_of_models() | paths_in(RECORDS)
     assert paths >= wanted, wanted - paths
