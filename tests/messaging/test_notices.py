@@ -266,7 +266,7 @@ class Pop3(socketserver.StreamRequestHandler):
 def pop3_server(*mails: bytes):
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Pop3) as server:
         server.mails = list(mails)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 

@@ -61,7 +61,7 @@ class Request(http.server.BaseHTTPRequestHandler):
 def provider(name: str, monkeypatch) -> Iterator[tuple[Api, Connection]]:
     """The default connection to a provider whose API is served here."""
     with Api() as api:
-        threading.Thread(target=api.serve_forever, daemon=True).start()
+        threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setitem(providers.ADDRESSES, (name, "here"), f"http://127.0.0.1:{api.server_address[1]}/")
         options = {"provider": name, "region": "here", "sender_domain": "shop.example"}
         options |= {"api_key": "public"} if name == "mailjet" else {}

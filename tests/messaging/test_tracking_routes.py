@@ -1,6 +1,7 @@
 """Pixels and clicks, by the bare application and by the views: the same answers, and never an open redirect."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from cdp.asgi import application
+from cdp.asgi import application, tracking
 from messaging.models import Delivery, Hit, Link, Priority
 from messaging.rendering.revisions import OCCURRENCE_BITS
 from messaging.services.connections import ensure_defaults
@@ -49,6 +50,19 @@ async def call(
     return start["status"], found, b"".join(part.get("body", b"") for part in said[1:])
 
 
+def close_connections(app: TrackingApp) -> None:
+    """Those of all its threads: each waits until the others have come too."""
+    threads = app.buffer._executor
+    all_there = threading.Barrier(threads._max_workers)
+
+    def close() -> None:
+        all_there.wait(5)
+        connections.close_all()
+
+    for closing in [threads.submit(close) for _ in range(threads._max_workers)]:
+        closing.result()
+
+
 def ask(*urls: str, **options: Any) -> list[tuple[int, dict, bytes]]:
     """Ask the application for addresses at once, and let it store what it took in."""
 
@@ -56,8 +70,7 @@ def ask(*urls: str, **options: Any) -> list[tuple[int, dict, bytes]]:
         app = TrackingApp()
         found = await asyncio.gather(*[call(app, url, **options) for url in urls])
         await app.finish()
-        await app.buffer.in_thread(connections.close_all)
-        await app.buffer.in_thread(connections.close_all)
+        close_connections(app)
         app.buffer._executor.shutdown()
         return list(found)
 
@@ -85,6 +98,7 @@ def test_the_root_application_serves_them_in_every_role() -> None:
         return await call(application, "/c/abc")
 
     assert asyncio.run(root())[0] == 404
+    close_connections(tracking)
 
 
 @pytest.mark.django_db(transaction=True)
