@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from cdp.engine import registry
 from cdp.models import EngineState
@@ -55,6 +56,21 @@ def test_static_files_that_were_not_collected(healthy, settings, tmp_path, capsy
     settings.STATIC_ROOT = tmp_path / "nothing"
     found, _ = doctor(capsys)
     assert "manage.py prepare" in found["static files"]["message"]
+
+
+def test_a_server_that_could_plan_better_is_a_hint_and_no_fault(healthy, capsys):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = on; SET LOCAL random_page_cost = 4")
+    found, failed = doctor(capsys)
+    assert not failed
+    assert found["planner"]["hint"]
+    assert "SET jit = off" in found["planner"]["message"]
+    assert "SET random_page_cost = 1.1 (it is 4)" in found["planner"]["message"]
+    call_command("doctor")
+    assert "hint  planner: ALTER DATABASE" in capsys.readouterr().out
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off; SET LOCAL random_page_cost = 1.1")
+    assert doctor(capsys)[0]["planner"] == {"check": "planner", "ok": True, "hint": False, "message": "fine"}
 
 
 def test_engines(capsys):

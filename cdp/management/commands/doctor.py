@@ -24,6 +24,7 @@ from events.partitions import month_start, next_month, partition_name
 
 LATE_SECONDS = 300
 LEAST_FREE_BYTES = 2_000_000_000
+LARGEST_PAGE_COST = 2.0  # PostgreSQL's own 4 is meant for spinning discs
 
 
 class Command(BaseCommand):
@@ -35,23 +36,28 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         found = [_examine(name, check) for name, check in CHECKS.items()]
+        found += [_examine(name, check, is_advice=True) for name, check in ADVICE.items()]
         if options["json"]:
             self.stdout.write(json.dumps(found, indent=2))
         else:
             for row in found:
-                self.stdout.write(f"{'ok   ' if row['ok'] else 'WRONG'} {row['check']}: {row['message']}")
+                word = "WRONG" if not row["ok"] else "hint " if row["hint"] else "ok   "
+                self.stdout.write(f"{word} {row['check']}: {row['message']}")
         if not all(row["ok"] for row in found):
             raise SystemExit(1)
 
 
-def _examine(name: str, check: Callable[[], str]) -> dict[str, Any]:
+def _examine(name: str, check: Callable[[], str], *, is_advice: bool = False) -> dict[str, Any]:
+    is_away = False
     try:
         wrong = check()
     except DatabaseError as error:
+        is_away = True
         wrong = (
             f"the database does not answer ({type(error).__name__}): start `manage.py up` or set DATABASE_URL"
         )
-    return {"check": name, "ok": not wrong, "message": wrong or "fine"}
+    is_hint = bool(wrong) and is_advice and not is_away
+    return {"check": name, "ok": not wrong or is_hint, "hint": is_hint, "message": wrong or "fine"}
 
 
 def _configuration() -> str:
@@ -136,6 +142,22 @@ def _static_files() -> str:
     return "" if settings.DEBUG or manifest.exists() else "not collected: run `manage.py prepare --no-demo`"
 
 
+def _planner() -> str:
+    """What makes the server plan our statements worse than it could; `up` sets both for its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select current_setting('jit')::boolean, current_setting('random_page_cost')::float8,"
+            " quote_ident(current_database())"
+        )
+        compiles, page_cost, database = cursor.fetchone() or (False, 0, "")
+    wanted = []
+    if compiles:
+        wanted.append(f"ALTER DATABASE {database} SET jit = off (compiling costs more than short statements)")
+    if page_cost > LARGEST_PAGE_COST:
+        wanted.append(f"on SSD: ALTER DATABASE {database} SET random_page_cost = 1.1 (it is {page_cost:g})")
+    return "; ".join(wanted)
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "configuration": _configuration,
     "database": _database,
@@ -148,3 +170,4 @@ CHECKS: dict[str, Callable[[], str]] = {
     "disk": _disk,
     "static files": _static_files,
 }
+ADVICE: dict[str, Callable[[], str]] = {"planner": _planner}  # what works, but could do better
