@@ -4,7 +4,7 @@ An index gives the order, conditions sieve it; a condition that few rows fit, or
 pass the whole table, and the planner, who takes conditions for independent, cannot tell. So a page is read in steps:
 
 1. The first `FIRST` rows of the order, fewer where a row costs more to ask, more where it costs less (`weight`). Most pages
-   are full by then, and small tables at their end.
+   are full by then, and small tables at their end. They are spared where the conditions look rare and the planner agrees.
 2. Where few of them fit, all that fit are found first and ordered then, if the planner has a cheap way to (`MOST_COST`) or
    the caller knows of one, and if they are no more than `MOST_FOUND`.
 3. Else the walk goes on until the page is full, up to `MOST_WALKED` rows, or `GIVE_UP` where few fitted, by `weight` too.
@@ -41,7 +41,8 @@ class Ask:
     the planner could turn around. `weight`: what that costs a row, beside a usual one. `sieve` keeps some of the ids.
     `is_whole`: bounds are off. `finds_cheaply`: an index is known to find all that fit, whatever the planner believes;
     `is_guessed`: the planner cannot tell how many fit, so all are found only where none of the first did, and the walk goes
-    on longer where some did; `are_few`: they are known to be few, so nothing is walked first.
+    on longer where some did; `look_rare`: they ask for what few are known to have, so the planner is asked before anything is
+    walked; `are_few`: they are known to be few, so nothing is walked first.
     """
 
     base: Any
@@ -54,6 +55,7 @@ class Ask:
     is_whole: bool = False
     finds_cheaply: bool = False
     is_guessed: bool = False
+    look_rare: bool = False
     are_few: bool = False
 
 
@@ -111,12 +113,13 @@ class _Reader:
             if self._find_all(walk, key, wanted, most=None if self.ask.is_whole else MOST_FOUND):
                 return walk
             walk = _Walk(key)
+        is_asked = self.ask.look_rare and not self.ask.is_guessed
+        if is_asked and (found := self._find_cheaply(walk, key, wanted)):
+            return found
         self._pass(walk, max(int(FIRST / self.ask.weight), 1), wanted, is_first=True)
         is_rare = walk.share < FEW / FIRST
-        if is_rare and not walk.is_over and self._finds_all(walk):
-            found = _Walk(key)
-            if self._find_all(found, key, wanted, most=MOST_FOUND):
-                return found
+        if is_rare and not walk.is_over and not is_asked and (found := self._find_cheaply(walk, key, wanted)):
+            return found
         most = GIVE_UP if is_rare else MOST_WALKED
         if is_rare and self.ask.is_guessed and walk.fits:
             most = (GIVE_UP + MOST_WALKED) // 2
@@ -193,6 +196,13 @@ class _Reader:
         kept = set(self.ask.sieve([key[-1] for key in keys]))
         stay = [key for key in keys if key[-1] in kept]
         return stay[: self.ask.size + 1], len(stay)
+
+    def _find_cheaply(self, walk: _Walk, key: list[Any] | None, wanted: int) -> _Walk | None:
+        """All that fit, where that is cheap and they are no more than `MOST_FOUND`."""
+        found = _Walk(key)
+        if self._finds_all(walk) and self._find_all(found, key, wanted, most=MOST_FOUND):
+            return found
+        return None
 
     def _finds_all(self, walk: _Walk) -> bool:
         """Whether all that fit may be found at once."""

@@ -58,7 +58,7 @@ class ContactChangeList(KeysetChangeList):
             found.base(self.unfiltered, ordered_by=column), self.queryset, order, self.list_per_page, self.sieve,
             found.walk(self.unfiltered, ordered_by=column), found.weight(ordered_by=column),
             is_whole=bool(self.params.get("whole")),
-            finds_cheaply=found.is_of_traits, is_guessed=found.is_text, are_few=found.are_few,
+            finds_cheaply=found.is_of_traits, is_guessed=found.is_text, look_rare=found.looks_rare, are_few=found.are_few,
         )  # fmt: skip
         return read_bounded(ask, after=after, before=before)
 

@@ -97,6 +97,11 @@ class Filter:
         return is_alone and all(condition.is_trait for condition in self.conditions)
 
     @property
+    def looks_rare(self) -> bool:
+        """Whether it asks for addresses in states that few are in."""
+        return self.view in views.UNUSUAL or any(condition.is_of_address for condition in self.conditions)
+
+    @property
     def sieves(self) -> list[Callable[[int], bool]]:
         return [condition.fits for condition in self.conditions if condition.fits]
 

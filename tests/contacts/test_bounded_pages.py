@@ -74,6 +74,7 @@ def ask_for(params, order, **rest):
         weight=found.weight(ordered_by=column),
         finds_cheaply=found.is_of_traits,
         is_guessed=found.is_text,
+        look_rare=found.looks_rare,
         **rest,
     )
 
@@ -153,6 +154,15 @@ def test_a_page_asks_a_bounded_number_of_statements(people, bounds, params):
         read_bounded(ask)
     assert len(asked) <= 7
     assert all("LIMIT" in one["sql"] or one["sql"].startswith("EXPLAIN") for one in asked)
+
+
+def test_what_looks_rare_is_found_without_a_walk_before(people):
+    ask = ask_for({"email": "unsubscribed"}, ORDERS[0])
+    with CaptureQueriesContext(connection) as asked:
+        page = read_bounded(ask)
+    wanted = ask.narrowed.order_by(*ORDERS[0]).values_list("pk", flat=True)
+    assert ([row.pk for row in page.rows], page.count) == (list(wanted[:7]), len(wanted))
+    assert [one["sql"].split()[0] for one in asked] == ["EXPLAIN", "WITH", "SELECT"]
 
 
 def test_the_count_of_what_was_found_at_once_is_exact(people, bounds):
