@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from cdp.ui.admin import Empty, ListAdmin, Order
 from cdp.ui.formatting import moment
 from cdp.ui.status import status_pill
-from messaging.admin.forms import ConnectionForm
+from messaging.admin.connection_form import OF_PROVIDERS, ConnectionForm
 from messaging.admin.frames import framed
 from messaging.channels.email import mailbox
 from messaging.models import Connection, ConnectionKind, Sender
@@ -54,7 +54,7 @@ class ConnectionAdmin(ListAdmin):
         (
             gettext_lazy("Provider's API"),
             {
-                "fields": ("provider", "region", "sender_domain", "new_webhook_key"),
+                "fields": ("provider", *OF_PROVIDERS, "new_webhook_key"),
                 "classes": ("ui-for-anymail",),
             },
         ),

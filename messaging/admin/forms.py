@@ -1,4 +1,4 @@
-"""Forms of the message editor, of connections and of campaigns."""
+"""Forms of the message editor and of campaigns."""
 
 from datetime import datetime
 from typing import Any
@@ -9,42 +9,12 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import (
-    UnfoldAdminEmailInputWidget,
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminPasswordWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
-)
 
 from contacts.models import SubscriptionCategory
-from messaging import secrets
 from messaging.audiences import registry as audiences
-from messaging.bounces.proofs import key_fault
-from messaging.channels.email.providers import PROVIDERS
-from messaging.channels.email.smtp import TLS_MODES
-from messaging.channels.interface import registry as adapters
-from messaging.models import Campaign, Connection, ConnectionKind, Message, MessageState, Sender
+from messaging.models import Campaign, Message, MessageState, Sender
 
 LANGUAGE = RegexValidator(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", gettext_lazy("Use a tag such as en or pt-BR."))
-TLS_WORDS = {
-    "implicit": gettext_lazy("From the first byte (TLS)"),
-    "starttls": gettext_lazy("After a greeting (STARTTLS)"),
-    "none": gettext_lazy("Not encrypted"),
-}
-WHO_SIGNS = gettext_lazy(
-    "MailerSend, Mailtrap, Mandrill, Postal, Resend and SendGrid sign with a key of their own: without it their webhooks are "
-    "refused. Mailgun: its webhook signing key; empty: the API key."
-)
-KEY_FAULTS = {
-    "unsigned": gettext_lazy(
-        "This provider does not sign: its webhook address holds a password instead. Leave it empty."
-    ),
-    "unreadable": gettext_lazy(
-        "This is no key of this provider: copy it as a whole, without the lines around it."
-    ),
-}
 STARTER = """<mjml>
   <mj-body>
     <mj-section>
@@ -151,128 +121,6 @@ class MessageForm(forms.Form):
             setattr(message, name, self.cleaned_data[name])
         message.tags = [tag.strip()[:100] for tag in self.cleaned_data["tags"].split(",") if tag.strip()]
         return message
-
-
-class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A connection with its options as fields; the secret is written, never shown."""
-
-    host = forms.CharField(label=gettext_lazy("Host"), required=False, widget=UnfoldAdminTextInputWidget)
-    port = forms.IntegerField(
-        label=gettext_lazy("Port"),
-        required=False,
-        min_value=1,
-        max_value=65_535,
-        widget=UnfoldAdminIntegerFieldWidget,
-    )
-    tls = forms.ChoiceField(
-        label=gettext_lazy("TLS"), required=False, choices=[(mode, TLS_WORDS[mode]) for mode in TLS_MODES],
-        initial="starttls", widget=UnfoldAdminSelectWidget,
-    )  # fmt: skip
-    verify_certificate = forms.BooleanField(
-        label=gettext_lazy("Check the server's certificate"), required=False, initial=True,
-        widget=UnfoldBooleanSwitchWidget,
-    )  # fmt: skip
-    user = forms.CharField(label=gettext_lazy("User"), required=False, widget=UnfoldAdminTextInputWidget)
-    messages_per_line = forms.IntegerField(
-        label=gettext_lazy("Messages per session"), required=False, min_value=1, max_value=100_000,
-        help_text=gettext_lazy("After so many a new session is opened. Empty: 1000."),
-        widget=UnfoldAdminIntegerFieldWidget,
-    )  # fmt: skip
-    provider = forms.ChoiceField(
-        label=gettext_lazy("Provider"), required=False, widget=UnfoldAdminSelectWidget,
-        choices=[("", "—"), *((name, name.replace("_", " ").title()) for name in sorted(PROVIDERS))],
-    )  # fmt: skip
-    region = forms.CharField(label=gettext_lazy("Region"), required=False, widget=UnfoldAdminTextInputWidget)
-    sender_domain = forms.CharField(
-        label=gettext_lazy("Sending domain at the provider"),
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-    )
-    new_webhook_key = forms.CharField(
-        label=gettext_lazy("Key that webhooks are signed with"), required=False, max_length=4_000,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
-    )  # fmt: skip
-    bounce_domain = forms.CharField(
-        label=gettext_lazy("Bounce domain"), required=False, widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Bounces come to an own address of each message there."),
-    )  # fmt: skip
-    return_path = forms.EmailField(
-        label=gettext_lazy("Return path"),
-        required=False,
-        widget=UnfoldAdminEmailInputWidget,
-        help_text=gettext_lazy("One address that all bounces come to; a bounce domain goes before it."),
-    )
-    new_secret = forms.CharField(
-        label=gettext_lazy("Password or API key"), required=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-    )  # fmt: skip
-
-    OWN = {
-        ConnectionKind.SMTP: (
-            "host",
-            "port",
-            "tls",
-            "verify_certificate",
-            "user",
-            "messages_per_line",
-            "bounce_domain",
-            "return_path",
-        ),
-        ConnectionKind.ANYMAIL: ("provider", "region", "sender_domain", "bounce_domain", "return_path"),
-        ConnectionKind.FILE: ("bounce_domain", "return_path"),
-    }
-
-    class Meta:
-        model = Connection
-        fields = (
-            "name",
-            "kind",
-            "per_second",
-            "per_minute",
-            "per_hour",
-            "per_day",
-            "pool_size",
-            "is_enabled",
-        )
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        for name, value in (self.instance.options or {}).items():
-            if name in self.fields:
-                self.fields[name].initial = value
-        kept = secrets.hint(self.instance.secret)
-        if kept:
-            self.fields["new_secret"].help_text = _("Set: %(hint)s. Empty keeps it.") % {"hint": kept}
-        kept = secrets.hint(self.instance.webhook_key)
-        self.fields["new_webhook_key"].help_text = (
-            _("Set: %(hint)s. Empty keeps it.") % {"hint": kept} if kept else WHO_SIGNS
-        )
-
-    def clean(self) -> dict[str, Any]:
-        found = super().clean() or {}
-        kind = found.get("kind")
-        names = self.OWN.get(kind, ()) if kind else ()
-        shown = {name for own in self.OWN.values() for name in own}
-        kept = {key: value for key, value in (self.instance.options or {}).items() if key not in shown}
-        options = kept | {name: found[name] for name in names if found.get(name) not in (None, "")}
-        if options.get("verify_certificate"):
-            del options["verify_certificate"]  # which is what happens without it
-        if kind:
-            for name, text in adapters[kind].validate(options).items():
-                self.add_error(name if name in self.fields else None, text)
-        self.instance.options = options
-        if found.get("new_secret"):
-            self.instance.secret = secrets.encrypt(found["new_secret"])
-        if found.get("new_webhook_key"):
-            self._take_key(found.get("provider", ""), found["new_webhook_key"])
-        return found
-
-    def _take_key(self, provider: str, text: str) -> None:
-        fault = key_fault(provider, text)
-        if fault:
-            self.add_error("new_webhook_key", KEY_FAULTS[fault])
-        else:
-            self.instance.webhook_key = secrets.encrypt(text.strip())
 
 
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]

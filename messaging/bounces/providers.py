@@ -23,7 +23,7 @@ KINDS: dict[str, ActivityKind] = {
     "failed": ActivityKind.ERROR, "complained": ActivityKind.SPAM, "unsubscribed": ActivityKind.UNSUBSCRIBED,
 }  # fmt: skip
 CLASSES = {
-    "amazon_ses": "AmazonSES", "brevo": "Brevo", "mailersend": "MailerSend", "mailgun": "Mailgun", "mailjet": "Mailjet",
+    "brevo": "Brevo", "mailersend": "MailerSend", "mailgun": "Mailgun", "mailjet": "Mailjet",
     "mailtrap": "Mailtrap", "mandrill": "MandrillCombined", "postal": "Postal", "postmark": "Postmark",
     "resend": "Resend", "sendgrid": "SendGrid", "sparkpost": "SparkPost", "unisender_go": "UnisenderGo",
 }  # fmt: skip

@@ -42,6 +42,8 @@ def read_email_url(url: str) -> tuple[str, dict[str, Any], str]:
     else:
         raise ImproperlyConfigured("EMAIL_URL: use smtp://, smtps:// or anymail+PROVIDER://")
     faults = registry[kind].validate(options)
+    if kind == ConnectionKind.ANYMAIL and not secret:
+        raise ImproperlyConfigured("EMAIL_URL: the provider's key is missing: anymail+PROVIDER://KEY@")
     if faults:
         key, text = next(iter(faults.items()))
         raise ImproperlyConfigured(f"EMAIL_URL: {key}: {text}")

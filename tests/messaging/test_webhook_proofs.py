@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from messaging.admin.forms import ConnectionForm
+from messaging.admin.connection_form import ConnectionForm
 from messaging.bounces.proofs import SIGNED_BY_API_KEY, SIGNING
 from messaging.bounces.providers import CLASSES
 from messaging.models import Connection, InboundNotice
@@ -156,7 +156,7 @@ def test_the_address_to_enter_has_the_password_where_there_is_no_signature(
 
 def form(provider: str, key: str, **rest) -> ConnectionForm:
     data = {"name": "esp", "kind": "anymail", "provider": provider, "pool_size": 1, "new_webhook_key": key,
-            "new_secret": API_KEY} | rest  # fmt: skip
+            "new_secret": API_KEY, "api_url": "https://postal.shop.example/api/v1"} | rest  # fmt: skip
     return ConnectionForm(data)
 
 

@@ -1,6 +1,7 @@
 """E-mail providers by their APIs, through django-anymail. The provider's own tracking is switched off: ours is used."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from time import monotonic
@@ -14,29 +15,42 @@ from cdp.crash import crash_point
 from messaging.channels.email.mime import encode_mailbox
 from messaging.channels.interface import Access, Handover, HandoverState, Parcel, Verdict
 
-# Provider → its module in anymail, and the name of the setting that the secret is.
-PROVIDERS: dict[str, tuple[str, str]] = {
-    "amazon_ses": ("amazon_ses", ""),
-    "brevo": ("brevo", "api_key"),
-    "mailersend": ("mailersend", "api_token"),
-    "mailgun": ("mailgun", "api_key"),
-    "mailjet": ("mailjet", "secret_key"),
-    "mailtrap": ("mailtrap", "api_token"),
-    "mandrill": ("mandrill", "api_key"),
-    "postal": ("postal", "api_key"),
-    "postmark": ("postmark", "server_token"),
-    "resend": ("resend", "api_key"),
-    "scaleway": ("scaleway", "secret_key"),
-    "sendgrid": ("sendgrid", "api_key"),
-    "sparkpost": ("sparkpost", "api_key"),
-    "unisender_go": ("unisender_go", "api_key"),
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What a connection to a provider holds. `secret`: the library's name of the key; `needs`, `takes`: options beside it."""
+
+    name: str
+    secret: str = "api_key"  # noqa: S105 - the name of a setting
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+
+# By the name of the library's module. Amazon SES is not one of them: its API would need boto3, and it takes mail by SMTP.
+PROVIDERS: dict[str, Provider] = {
+    "brevo": Provider("Brevo"),
+    "mailersend": Provider("MailerSend", "api_token"),
+    "mailgun": Provider("Mailgun", takes=("region", "sender_domain")),
+    "mailjet": Provider("Mailjet", "secret_key", needs=("api_key",)),
+    "mailtrap": Provider("Mailtrap", "api_token"),
+    "mandrill": Provider("Mandrill"),
+    "postal": Provider("Postal", needs=("api_url",)),
+    "postmark": Provider("Postmark", "server_token"),
+    "resend": Provider("Resend"),
+    "scaleway": Provider("Scaleway", "secret_key", needs=("project_id",)),
+    "sendgrid": Provider("SendGrid"),
+    "sparkpost": Provider("SparkPost", takes=("region",)),
+    "unisender_go": Provider("Unisender Go", needs=("region",)),
 }
+# (Provider, region) → where its API is; without a region it is where the library knows it.
 ADDRESSES: dict[tuple[str, str], str] = {
     ("mailgun", "eu"): "https://api.eu.mailgun.net/v3",
     ("sparkpost", "eu"): "https://api.eu.sparkpost.com/api/v1",
-    ("unisender_go", "eu"): "https://go2.unisender.ru/ru/transactional/api/v1/",
+    ("unisender_go", "go1"): "https://go1.unisender.ru/ru/transactional/api/v1/",
+    ("unisender_go", "go2"): "https://go2.unisender.ru/ru/transactional/api/v1/",
 }
-OPTIONS = {"provider", "region", "sender_domain", "api_key", "project_id", "bounce_domain", "return_path"}
+OF_LIBRARY = ("sender_domain", "api_key", "project_id", "api_url")  # options that are settings of the library
+OPTIONS = {"provider", "region", "bounce_domain", "return_path", *OF_LIBRARY}
 TIMEOUT = 30
 
 
@@ -46,8 +60,19 @@ class ProviderAdapter:
     def validate(self, options: Mapping[str, Any]) -> dict[str, str]:
         faults = {key: "this option is unknown" for key in options if key not in OPTIONS}
         faults |= {key: "this must be a text" for key in options if not isinstance(options[key], str)}
-        if options.get("provider") not in PROVIDERS:
-            faults["provider"] = f"use one of {', '.join(sorted(PROVIDERS))}"
+        provider = str(options.get("provider"))
+        if provider not in PROVIDERS:
+            return faults | {"provider": f"use one of {', '.join(sorted(PROVIDERS))}"}
+        faults |= {key: "this provider needs it" for key in PROVIDERS[provider].needs if not options.get(key)}
+        regions = sorted(region for name, region in ADDRESSES if name == provider)
+        if options.get("region") and options["region"] not in regions:
+            faults["region"] = (
+                f"use one of {', '.join(regions)}"
+                if regions
+                else "this provider has one region: leave it out"
+            )
+        if not str(options.get("api_url") or "https://").startswith("https://"):
+            faults["api_url"] = "use an address that begins with https://"
         return faults
 
     def verify(self, access: Access) -> Verdict:
@@ -118,17 +143,16 @@ class ProviderAdapter:
 
 def _backend(access: Access) -> Any:
     provider = str(access.options["provider"])
-    module, secret_name = PROVIDERS[provider]
-    settings: dict[str, Any] = {"fail_silently": False}
-    if secret_name:
-        settings[secret_name] = access.secret
-    for name in ("sender_domain", "api_key", "project_id"):
+    if provider not in PROVIDERS:
+        raise ValueError(f"the provider {provider!r} is unknown")
+    settings: dict[str, Any] = {"fail_silently": False, PROVIDERS[provider].secret: access.secret}
+    for name in OF_LIBRARY:
         if access.options.get(name):
             settings.setdefault(name, access.options[name])
     address = ADDRESSES.get((provider, str(access.options.get("region") or "")))
     if address:
         settings["api_url"] = address
-    backend = import_module(f"anymail.backends.{module}").EmailBackend(**settings)
+    backend = import_module(f"anymail.backends.{provider}").EmailBackend(**settings)
     backend.timeout = TIMEOUT
     # All of them carry headers and reply addresses; what some lack is metadata (webhooks are then matched by message
     # and recipient) and a switch for their own tracking.
