@@ -140,7 +140,8 @@ def publish(
         definition = reading.read(row.draft)
         problems = validate(definition, now=now)
         if target and all(node.id != target for node in definition.nodes):
-            problems.append(Problem("E02", f"there is no block '{target}' to move launches to", "target"))
+            text = _("there is no block '%(name)s' to move launches to") % {"name": target}
+            problems.append(Problem("E02", text, "target"))
         errors = [problem for problem in problems if problem.is_error]
         if errors:
             raise DefinitionRefused(errors)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from workflows.definition import reading
 from workflows.definition.problems import DefinitionRefused, Problem
@@ -101,7 +102,7 @@ def _set(row: Workflow, status: str, *, actor: str, now: datetime) -> None:
     if status == WorkflowStatus.ACTIVE and definition is not None:
         starts = definition.start.kind != "none" and definition.start.enabled
         if not starts:
-            raise DefinitionRefused([Problem("E05", "nothing says what starts the workflow", "start")])
+            raise DefinitionRefused([Problem("E05", _("nothing says what starts the workflow"), "start")])
     listen(row, definition)
 
 
