@@ -72,6 +72,8 @@ def fault_texts() -> Iterator[tuple[str, str | None]]:
             if name not in FAULTS or len(call.args) <= FAULTS[name]:
                 continue
             told = call.args[FAULTS[name]]
+            if isinstance(told, ast.BinOp):  # a sentence whose places are filled
+                told = told.left
             is_bare = isinstance(told, ast.JoinedStr) or (isinstance(told, ast.Constant) and told.value)
             place = f"{path.relative_to(settings.BASE_DIR)}:{call.lineno}"
             yield place, ast.unparse(told) if is_bare else None
