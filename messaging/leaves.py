@@ -73,12 +73,12 @@ class MessageLeaf(Leaf):
         activity = members.choice("activity", (*RECORDED, *DELIVERED))
         found = members.part("filter", MessageFilter.read, MessageFilter())
         if found.url is not None and activity != "clicked":
-            raise members.fail("filter", "url is for clicked")
+            raise members.fail("filter", _("url is for clicked"))
         if found.read_delay is not None and activity != "opened":
-            raise members.fail("filter", "read_delay is for opened")
+            raise members.fail("filter", _("read_delay is for opened"))
         window = members.part("window", Window.read, Window())
         if window.type == "next":
-            raise members.fail("window", "next is for dates of contacts")
+            raise members.fail("window", _("next is for dates of contacts"))
         if isinstance(given := members.data.get("measure"), dict) and given.get("fn") == "rate":
             base, measure = _read_rate(members, activity, found)
             return cls(activity, found, window, measure, base)
@@ -175,11 +175,10 @@ def _read_rate(members: Members, activity: str, filter_: MessageFilter) -> tuple
 
     base = members.part("measure", read)
     if activity not in RATED:
-        raise members.fail("measure", f"rate is of {', '.join(RATED)}")
+        raise members.fail("measure", _("rate is of %(known)s") % {"known": ", ".join(RATED)})
     if filter_.url or filter_.read_delay or filter_.reasons or filter_.includes_machines:
-        raise members.fail(
-            "filter", "url, read_delay, reason and machine say nothing of messages without the activity"
-        )
+        text = _("url, read_delay, reason and machine say nothing of messages without the activity")
+        raise members.fail("filter", text)
     cmp = members.choice("cmp", operators.with_negatives(operators.NUMBER), code="unknown_operator")
     measure = Measure("rate", cmp=cmp, value=None)
     if cmp not in ("is_empty", "not_empty"):

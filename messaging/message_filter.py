@@ -70,11 +70,13 @@ class MessageFilter:
         known = set(Message.objects.filter(pk__in=self.messages).values_list("pk", flat=True))
         for number in self.messages:
             if number not in known:
-                raise BrokenReference("unknown_message", f"there is no message with the id {number}")
+                text = _("there is no message with the id %(id)s") % {"id": number}
+                raise BrokenReference("unknown_message", text)
         there = {pk for find in known_workflows for pk in find(self.workflows)}
         for number in self.workflows:
             if number not in there:
-                raise BrokenReference("unknown_workflow", f"there is no workflow with the id {number}")
+                text = _("there is no workflow with the id %(id)s") % {"id": number}
+                raise BrokenReference("unknown_workflow", text)
         for key in self.categories:
             catalogue.category_of(key)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from cdp.api.moments import zone_of
 from cdp.models import Account
@@ -97,39 +98,44 @@ class Catalogue:
         """Raises: BrokenReference: no additional field has the key."""
         found = self.fields.get(key)
         if found is None:
-            raise BrokenReference("unknown_field", f"there is no field {key}")
+            raise BrokenReference("unknown_field", _("there is no field %(key)s") % {"key": key})
         return found
 
     def list_name(self, number: int) -> str:
         """Raises: BrokenReference: no list has the id."""
         found = self.lists.get(number)
         if found is None:
-            raise BrokenReference("unknown_list", f"there is no list with the id {number}")
+            raise BrokenReference("unknown_list", _("there is no list with the id %(id)s") % {"id": number})
         return found
 
     def category_of(self, key: str) -> SubscriptionCategory:
         """Raises: BrokenReference: no category has the key."""
         found = self.categories.get(key)
         if found is None:
-            raise BrokenReference("unknown_category", f"there is no subscription category {key}")
+            text = _("there is no subscription category %(key)s") % {"key": key}
+            raise BrokenReference("unknown_category", text)
         return found
 
     def event_type(self, key: str) -> TypeInfo:
         """Raises: BrokenReference: no type has the key, or it is not used for segmentation."""
         found = self.event_types.get(key)
         if found is None:
-            raise BrokenReference("unknown_event", f"there is no event type {key}")
+            raise BrokenReference("unknown_event", _("there is no event type %(key)s") % {"key": key})
         if not found.is_used:
-            raise BrokenReference("event_not_segmented", f"the event type {key} is not used for segmentation")
+            text = _("the event type %(key)s is not used for segmentation") % {"key": key}
+            raise BrokenReference("event_not_segmented", text)
         return found
 
     def segment(self, number: int) -> SegmentInfo:
         """Raises: BrokenReference: no segment has the id, or it is broken itself."""
         found = self.segments.get(number)
         if found is None:
-            raise BrokenReference("unknown_segment", f"there is no segment with the id {number}")
+            text = _("there is no segment with the id %(id)s") % {"id": number}
+            raise BrokenReference("unknown_segment", text)
         if found.state == "broken":
-            raise BrokenReference("broken_segment", f"the segment {found.name} is broken")
+            raise BrokenReference(
+                "broken_segment", _("the segment %(name)s is broken") % {"name": found.name}
+            )
         return found
 
 

@@ -16,7 +16,8 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase, override_settings
+from django.utils import translation
 
 from cdp.local.broker import Broker
 from cdp.local.postgres import Cluster
@@ -126,6 +127,29 @@ def _seeds(request: pytest.FixtureRequest) -> None:
         return
     for app, migration in SEEDS:
         importlib.import_module(f"{app}.migrations.{migration}").seed(apps, None)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The catalogues of translations, compiled for these tests."""
+    from tests.cdp.catalogues import (
+        compile_catalogues,  # reads the settings, which the session has to make first
+    )
+
+    home = tmp_path_factory.mktemp("locale")
+    compile_catalogues(home)
+    with override_settings(LOCALE_PATHS=[home]):
+        yield
+
+
+@pytest.fixture
+def ukrainian(compiled: None, admin_user: object) -> Iterator[Client]:
+    """An administrator who reads Ukrainian."""
+    client = Client()
+    client.force_login(admin_user)  # type: ignore[arg-type]
+    client.cookies["django_language"] = "uk"
+    yield client
+    translation.deactivate()  # a request leaves its language with the thread
 
 
 @pytest.fixture(scope="session")

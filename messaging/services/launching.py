@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
+from django.utils.translation import override
 
 from cdp.crash import crash_point
 from cdp.models import Account
@@ -89,7 +90,8 @@ def start_due(*, now: datetime) -> int:
 def _start(campaign: Campaign, now: datetime) -> int:
     """Freeze the audience. The set is evaluated outside the transaction that stores it."""
     try:
-        members = members_of(campaign.include, campaign.exclude, now=now)
+        with override("en"):  # what is wrong is kept, for readers of any language
+            members = members_of(campaign.include, campaign.exclude, now=now)
     except (BrokenReference, DefinitionError, ObjectDoesNotExist, KeyError) as error:
         log.warning("campaign_failed", campaign=campaign.pk, error=str(error))
         return Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SCHEDULED).update(

@@ -1,5 +1,6 @@
 """What the tabs of a segment show, read in a bounded number of queries."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,9 +10,10 @@ from django.db.models import Sum
 from contacts.models import Contact
 from segments.catalogue import Catalogue
 from segments.leaves.base import Leaf
-from segments.models import Segment, SegmentDay
+from segments.models import Segment, SegmentDay, SegmentState
 from segments.rules import BrokenReference, Condition, DefinitionError, Group, formula, read_definition
 from segments.rules.formula import cards
+from segments.services.checking import check_definition
 from segments.services.chunks import page_of_members
 
 PAGE = 50
@@ -33,6 +35,23 @@ def moved(segment_ids: list[int], *, now: datetime) -> dict[int, tuple[int, int]
     rows = SegmentDay.objects.filter(segment_id__in=segment_ids, day__gte=since).values_list("segment_id")
     counted = rows.annotate(came=Sum("entered"), went=Sum("left"))
     return {segment_id: (came, went) for segment_id, came, went in counted.order_by()}
+
+
+def why_broken(segments: Iterable[Segment]) -> dict[int, str]:
+    """What the broken ones of the segments lack, in the reader's language; as it was noted where nothing lacks by now."""
+    broken = [segment for segment in segments if segment.state == SegmentState.BROKEN]
+    if not broken:
+        return {}
+    catalogue = Catalogue()
+    return {segment.pk: _lack(segment, catalogue) for segment in broken}
+
+
+def _lack(segment: Segment, catalogue: Catalogue) -> str:
+    try:
+        check_definition(read_definition(segment.definition), catalogue, own_id=segment.pk)
+    except (BrokenReference, DefinitionError) as error:
+        return str(error)
+    return segment.reason
 
 
 def words_of(body: Any) -> tuple[str, list[CardWords], str]:

@@ -63,8 +63,9 @@ class SegmentAdmin(ListAdmin):
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         moved = record.moved([row.pk for row in rows], now=timezone.now())
+        lacks = record.why_broken(rows)
         for row in rows:
-            row.moved = moved.get(row.pk, (0, 0))
+            row.moved, row.lack = moved.get(row.pk, (0, 0)), lacks.get(row.pk, "")
 
     @admin.display(description=gettext_lazy("Name"))
     def segment(self, row: Any) -> SafeString:
@@ -78,7 +79,7 @@ class SegmentAdmin(ListAdmin):
     def status(self, row: Any) -> SafeString:
         if row.state == SegmentState.BROKEN:
             return format_html(
-                '{}<br><span class="ui-meta">{}</span>', status_pill("segment", row.state), row.reason
+                '{}<br><span class="ui-meta">{}</span>', status_pill("segment", row.state), row.lack
             )
         return status_pill("segment", state_of(row))
 
@@ -197,6 +198,7 @@ class SegmentAdmin(ListAdmin):
     ) -> HttpResponse:
         frame = self.admin_site.each_context(request) | {
             "title": segment.name, "opts": self.opts, "segment": segment, "state": state_of(segment),
+            "lack": record.why_broken([segment]).get(segment.pk, ""),
             "build": getattr(segment, "build", None), "may_change": self.has_change_permission(request),
             "may_delete": request.user.has_perm("segments.delete_segment"),
             "may_see": request.user.has_perm(SEE_PERSONAL),

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from segments.leaves import operators, wording
 from segments.leaves.base import Query, Scope
 from segments.leaves.operators import Sql, TextValue, bad_value, range_sql
@@ -71,7 +73,7 @@ def value_at(document: str, name: str) -> str:
 def quote(text: str) -> str:
     """A text as an SQL literal for use in a statement with parameters; used so that expressions match their indexes."""
     if "\0" in text:
-        raise bad_value("must not hold the character NUL")
+        raise bad_value(_("must not hold the character NUL"))
     escaped = text.replace("'", "''").replace("%", "%%")
     return f"'{escaped}'" if "\\" not in text else "E'" + escaped.replace("\\", "\\\\") + "'"
 
@@ -91,7 +93,8 @@ class Where:
     @classmethod
     def read(cls, members: Members, *, level: int = 1) -> "Where":
         if level > DEEPEST_WHERE:
-            raise RuleError(members.path, "too_deep", f"must be nested at most {DEEPEST_WHERE} levels")
+            text = _("must be nested at most %(most)s levels") % {"most": DEEPEST_WHERE}
+            raise RuleError(members.path, "too_deep", text)
 
         def inner(part: Members) -> "Where":
             return cls.read(part, level=level + 1)
@@ -101,14 +104,14 @@ class Where:
             op = members.choice("op", ("and", "or"))
             items = members.parts("items", inner, most=MOST_WHERE)
             if not items:
-                raise members.fail("items", "must hold at least one condition", "empty_group")
+                raise members.fail("items", _("must hold at least one condition"), "empty_group")
             return cls(op=op, items=items, is_negated=is_negated)
         param = members.text("param", most=200)
         cmp = members.choice("cmp", PARAM_OPERATORS, code="unknown_operator")
         if cmp == "any":
             items = members.parts("where", inner, most=MOST_WHERE)
             if not items:
-                raise members.fail("where", "must hold at least one condition", "empty_group")
+                raise members.fail("where", _("must hold at least one condition"), "empty_group")
             return cls(param, cmp, op="and", items=items, is_negated=is_negated)
         value = None
         if cmp not in ("is_empty", "not_empty", *operators.TRUTH):
@@ -179,7 +182,7 @@ class Where:
             return f"segments_filled({value})", ()
         if cmp in NUMERIC_ONLY or _is_number(self.value):
             if cmp not in (*operators.NUMBER, "in"):
-                raise bad_value("must be text")
+                raise bad_value(_("must be text"))
             return operators.number_sql(f"segments_number({value})", cmp, self.value)
         text = TextValue(f"segments_text({value})", f"segments_scalar({value})", f"({value} #>> '{{}}')")
         return operators.text_sql(text, cmp, self.value, exact=self.is_exact)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from segments.leaves.base import Scope
 from segments.leaves.operators import Sql
 from segments.leaves.windows import anniversary_days, local_day
@@ -36,7 +38,7 @@ class Anniversary:
         if mode == "on":
             values["day"] = members.text("day", most=5)
             if not MONTH_DAY.fullmatch(values["day"]) or not _exists(values["day"]):
-                raise members.fail("day", "must be a day of the year such as 03-01", "bad_date")
+                raise members.fail("day", _("must be a day of the year such as 03-01"), "bad_date")
         is_contact_zone = members.choice("zone", ("account", "contact"), "account") == "contact"
         return cls(mode, is_contact_zone=is_contact_zone, **values)
 

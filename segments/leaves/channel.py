@@ -42,7 +42,7 @@ class ChannelLeaf(Leaf):
         value: tuple[str, ...] = ()
         if cmp == "status_in":
             if channel not in ADDRESSES:
-                raise members.fail("cmp", "status_in is for e-mail, SMS and Viber")
+                raise members.fail("cmp", _("status_in is for e-mail, SMS and Viber"))
             value = members.texts("value", choices=AddressStatus.values)
         domain = members.texts("domain", ()) if channel == "email" else ()
         scopes: tuple[str, ...] = ()

@@ -6,6 +6,8 @@ from datetime import datetime
 from functools import partial
 from typing import Self
 
+from django.utils.translation import gettext as _
+
 from segments.catalogue import Catalogue
 from segments.leaves.activity import Rows, Where, read_where
 from segments.leaves.base import Leaf, Query, Scope
@@ -34,7 +36,7 @@ class EventLeaf(Leaf):
         where = read_where(members)
         window = members.part("window", Window.read, ALL_TIME)
         if window.type == "next":
-            raise members.fail("window", "next is for dates of contacts")
+            raise members.fail("window", _("next is for dates of contacts"))
         return cls(event, where, window, Measure.read(members))
 
     def check(self, catalogue: Catalogue) -> None:

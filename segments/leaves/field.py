@@ -118,9 +118,10 @@ class FieldLeaf(Leaf):
             return cls(field, cmp, anniversary=members.part("value", Anniversary.read))
         value = members.take("value")
         if isinstance(value, dict):
-            raise members.fail("value", "must be a value or a list of values")
+            raise members.fail("value", _("must be a value or a list of values"))
         if isinstance(value, list) and not 1 <= len(value) <= operators.MOST_VALUES:
-            raise members.fail("value", f"must be a list of 1 to {operators.MOST_VALUES} values")
+            text = _("must be a list of 1 to %(most)s values") % {"most": operators.MOST_VALUES}
+            raise members.fail("value", text)
         is_set = isinstance(value, list) and cmp not in ("between", "not_between")
         kept = members.keep("value", _sorted(value) if is_set else value)
         return cls(field, cmp, kept, is_exact=is_exact)
@@ -154,8 +155,9 @@ class FieldLeaf(Leaf):
         """
         column = column_of(self.field, scope.catalogue)
         if self.cmp not in OPERATORS[column.type]:
-            allowed = ", ".join(OPERATORS[column.type])
-            raise bad_value(f"the field {self.field} is compared by one of {allowed}, not {self.cmp}")
+            text = _("the field %(field)s is compared by one of %(known)s, not %(given)s")
+            known = ", ".join(OPERATORS[column.type])
+            raise bad_value(text % {"field": self.field, "known": known, "given": self.cmp})
         cmp, is_complement = operators.positive_of(self.cmp)
         return _SQL[column.type](self, column, cmp, scope), is_complement
 
@@ -207,7 +209,7 @@ def _literal(leaf: FieldLeaf, column: Column, scope: Scope) -> Any:
     try:
         found = operators.literals(leaf.value, read)
     except InvalidValue as error:
-        raise bad_value(error.message) from error
+        raise bad_value(error.explanation) from error
     return found if cmp == "in" else found[0]
 
 
@@ -216,7 +218,9 @@ def _option(column: Column, value: Any) -> str:
     for option in column.field.options:
         if isinstance(value, str) and option.casefold() == value.strip().casefold():
             return option
-    raise bad_value(f"'{value}' is not an option of {column.label}: {', '.join(column.field.options[:20])}")
+    text = _("'%(value)s' is not an option of %(field)s: %(known)s")
+    known = ", ".join(column.field.options[:20])
+    raise bad_value(text % {"value": value, "field": _(column.label), "known": known})
 
 
 def _number(leaf: FieldLeaf, column: Column, cmp: str, scope: Scope) -> Sql:  # noqa: ARG001
@@ -258,10 +262,11 @@ def _date(leaf: FieldLeaf, column: Column, cmp: str, scope: Scope) -> Sql:
     if leaf.anniversary is not None:
         assert column.field is not None
         if not column.field.is_regular:
-            raise bad_value(f"the field {leaf.field} does not repeat every year")
+            raise bad_value(_("the field %(field)s does not repeat every year") % {"field": leaf.field})
         return leaf.anniversary.sql(column.sql, scope)
     if leaf.window is not None and (leaf.window.filters_clock or leaf.window.is_contact_zone):
-        raise bad_value("a date has no time: a time of day, weekdays and the contact's zone do not apply")
+        text = _("a date has no time: a time of day, weekdays and the contact's zone do not apply")
+        raise bad_value(text)
     today = local_day(scope.now, scope.catalogue.zone)
     days = days_of(cmp, leaf.value, leaf.window, today, scope.catalogue.zone)
     parts, params = [f"{column.sql} <> ''"], []
@@ -276,7 +281,8 @@ def _moment(leaf: FieldLeaf, column: Column, cmp: str, scope: Scope) -> Sql:
     if cmp == "not_empty":
         return f"{column.sql} IS NOT NULL", ()
     if leaf.window is not None and (leaf.window.filters_clock or leaf.window.is_contact_zone):
-        raise bad_value("for a field, a time of day, weekdays and the contact's zone are not supported")
+        text = _("for a field, a time of day, weekdays and the contact's zone are not supported")
+        raise bad_value(text)
     found = range_of(cmp, leaf.value, leaf.window, scope.now, scope.catalogue.zone)
     return operators.range_sql(column.sql, found, "text" if column.type == "kept_moment" else "timestamptz")
 

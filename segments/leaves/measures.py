@@ -268,7 +268,7 @@ def _read_function(members: Members, functions: Sequence[str]) -> tuple[str, str
     fn = members.choice("fn", functions, "count", code="unknown_measure")
     param = members.text("param", "", most=200)
     if fn in NEED_PARAM and not param:
-        raise members.fail("param", f"is required for {fn}", "required")
+        raise members.fail("param", _("is required for %(name)s") % {"name": fn}, "required")
     if param and fn not in NEED_PARAM:
-        raise members.fail("param", f"does not belong to {fn}")
+        raise members.fail("param", _("does not belong to %(name)s") % {"name": fn})
     return fn, param

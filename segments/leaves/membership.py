@@ -39,7 +39,7 @@ class ListLeaf(Leaf):
         for number in self.value:
             catalogue.list_name(number)
         if self.added is not None and (self.added.filters_clock or self.added.is_contact_zone):
-            raise bad_value("the time of joining has no time of day, weekdays or contact's zone")
+            raise bad_value(_("the time of joining has no time of day, weekdays or contact's zone"))
 
     def reads(self, catalogue: Catalogue) -> frozenset[str]:  # noqa: ARG002
         return frozenset(f"list.{number}" for number in self.value)

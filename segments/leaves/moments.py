@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from cdp.api.moments import read_moment
 from segments.leaves.operators import bad_value
 from segments.leaves.windows import Days, Range, Window, is_date, local_day, midnight
@@ -20,7 +22,7 @@ def day_of(value: Any, zone: tzinfo) -> date:
         return date.fromisoformat(value)
     moment = read_moment(value, zone)
     if moment is None:
-        raise bad_value("must be a date such as 2026-01-31 or an ISO date with time")
+        raise bad_value(_("must be a date such as 2026-01-31 or an ISO date with time"))
     return local_day(moment, zone)
 
 
@@ -28,7 +30,7 @@ def days_of(cmp: str, value: Any, window: Window | None, today: date, zone: tzin
     """The dates a date field must lie in."""
     if window is not None:
         if window.unit in ("minute", "hour"):
-            raise bad_value("a date is compared by days, weeks, months or years")
+            raise bad_value(_("a date is compared by days, weeks, months or years"))
         return window.days(today)
     day = day_of(value, zone)
     if cmp == "on":
@@ -46,7 +48,7 @@ def range_of(cmp: str, value: Any, window: Window | None, now: datetime, zone: t
     else:
         moment = read_moment(value, zone)
         if moment is None:
-            raise bad_value("must be a date such as 2026-01-31 or an ISO date with time")
+            raise bad_value(_("must be a date such as 2026-01-31 or an ISO date with time"))
         low, high = moment.astimezone(UTC), moment.astimezone(UTC) + ONE
     if cmp == "on":
         return Range(low, high)

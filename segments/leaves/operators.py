@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
+from django.utils.translation import gettext as _
+
 from segments.leaves.folding import fold
 from segments.leaves.patterns import PatternError, translate
 from segments.leaves.windows import Range
@@ -57,10 +59,10 @@ class TextValue:
 
 def text_literal(value: Any, *, exact: bool = False) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float) or "\0" in str(value):
-        raise bad_value("must be text")
+        raise bad_value(_("must be text"))
     text = str(value)
     if len(text) > LONGEST_VALUE:
-        raise bad_value(f"must be at most {LONGEST_VALUE} characters")
+        raise bad_value(_("must be at most %(most)s characters") % {"most": LONGEST_VALUE})
     return text.strip() if exact else fold(text)
 
 
@@ -68,7 +70,7 @@ def literals(value: Any, read: Callable[[Any], Any]) -> list[Any]:
     """A list of literals, each read; one stands for a list of one."""
     found = value if isinstance(value, list) else [value]
     if not found or len(found) > MOST_VALUES:
-        raise bad_value(f"must be a list of 1 to {MOST_VALUES} values")
+        raise bad_value(_("must be a list of 1 to %(most)s values") % {"most": MOST_VALUES})
     return [read(one) for one in found]
 
 
@@ -87,14 +89,14 @@ def text_sql(text: TextValue, cmp: str, value: Any, *, exact: bool) -> Sql:
         except PatternError as error:
             raise bad_value(str(error)) from error
         if not pattern:
-            raise bad_value("must be a pattern")
+            raise bad_value(_("must be a pattern"))
         return f"({text.exact} <> '' AND {text.raw} {'~' if exact else '~*'} %s)", (pattern,)
     if cmp == "in":
         found = sorted({one for one in literals(value, lambda v: text_literal(v, exact=exact)) if one})
         return f"{column} = ANY(%s)", (found,)
     literal = text_literal(value, exact=exact)
     if not literal:
-        raise bad_value("must not be empty; use is_empty")
+        raise bad_value(_("must not be empty; use is_empty"))
     if cmp == "lang_is":
         return f"({column} = %s OR starts_with({column}, %s))", (literal, f"{literal}-")
     forms = {
@@ -108,16 +110,16 @@ def text_sql(text: TextValue, cmp: str, value: Any, *, exact: bool) -> Sql:
 def number_literal(value: Any) -> Decimal:
     found = read_number(value)
     if found is None:
-        raise bad_value("must be a number")
+        raise bad_value(_("must be a number"))
     return found
 
 
 def number_ends(value: Any) -> tuple[Decimal, Decimal]:
     if not isinstance(value, list) or len(value) != 2:
-        raise bad_value("must be a list of two numbers")
+        raise bad_value(_("must be a list of two numbers"))
     low, high = number_literal(value[0]), number_literal(value[1])
     if low > high:
-        raise bad_value("must hold the smaller number first")
+        raise bad_value(_("must hold the smaller number first"))
     return low, high
 
 

@@ -9,6 +9,8 @@ import re._constants as c  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 LONGEST = 200
 MOST_REPEATS = 255
 MOST_WEIGHT = 2_000
@@ -34,22 +36,22 @@ def translate(pattern: str) -> str:
         PatternError: too long, malformed, or beyond the subset.
     """
     if not pattern or len(pattern) > LONGEST:
-        raise PatternError(f"must be a pattern of 1 to {LONGEST} characters")
+        raise PatternError(_("must be a pattern of 1 to %(most)s characters") % {"most": LONGEST})
     try:
         tree = parser.parse(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise PatternError(f"is not a pattern: {error}") from error
+        raise PatternError(_("is not a pattern: %(why)s") % {"why": error}) from error
     if tree.state.flags & ~re.UNICODE:
-        raise PatternError("must not set flags")
+        raise PatternError(_("must not set flags"))
     text, weight = _sequence(tree)
     if weight > MOST_WEIGHT:
-        raise PatternError("repeats too much")
+        raise PatternError(_("repeats too much"))
     return f"(?:{text})"
 
 
 def _sequence(items: Any) -> tuple[str, int]:
     parts = [_item(op, value) for op, value in items]
-    return "".join(text for text, _ in parts), sum(weight for _, weight in parts)
+    return "".join(text for text, _weight in parts), sum(weight for _text, weight in parts)
 
 
 def _item(op: Any, value: Any) -> tuple[str, int]:
@@ -65,23 +67,26 @@ def _item(op: Any, value: Any) -> tuple[str, int]:
         return ANCHORS[value], 1
     if op is c.BRANCH:
         branches = [_sequence(branch) for branch in value[1]]
-        return f"(?:{'|'.join(text for text, _ in branches)})", sum(weight for _, weight in branches)
+        return f"(?:{'|'.join(text for text, _weight in branches)})", sum(
+            weight for _text, weight in branches
+        )
     if op is c.SUBPATTERN:
         _group, add, drop, inner = value
         if add or drop:
-            raise PatternError("must not set flags")
+            raise PatternError(_("must not set flags"))
         text, weight = _sequence(inner)
         return f"(?:{text})", weight
     if op in (c.MAX_REPEAT, c.MIN_REPEAT):
         return _repeat(*value)
-    raise PatternError(f"uses what is not supported: {str(op).lower().replace('_', ' ')}")
+    name = str(op).lower().replace("_", " ")
+    raise PatternError(_("uses what is not supported: %(name)s") % {"name": name})
 
 
 def _repeat(least: int, most: Any, inner: Any) -> tuple[str, int]:
     text, weight = _sequence(inner)
     endless = most is c.MAXREPEAT
     if least > MOST_REPEATS or (not endless and most > MOST_REPEATS):
-        raise PatternError(f"must repeat at most {MOST_REPEATS} times")
+        raise PatternError(_("must repeat at most %(most)s times") % {"most": MOST_REPEATS})
     bounds = {(0, True): "*", (1, True): "+"}.get((least, endless))
     if bounds is None:
         bounds = f"{{{least},{'' if endless else most}}}"
@@ -101,7 +106,7 @@ def _class(items: Any) -> str:
         elif op is c.CATEGORY and len(items) - is_negated == 1 and not is_negated:
             return CATEGORIES[value]
         else:
-            raise PatternError("uses a class that is not supported inside brackets")
+            raise PatternError(_("uses a class that is not supported inside brackets"))
     return f"[{'^' if is_negated else ''}{''.join(parts)}]"
 
 

@@ -31,7 +31,7 @@ class RandomLeaf(Leaf):
         salt = members.text("salt", most=100)
         low, high = members.integer("from", most=BUCKETS), members.integer("to", most=BUCKETS)
         if low >= high:
-            raise members.fail("to", "must be greater than from")
+            raise members.fail("to", _("must be greater than from"))
         return cls(salt, low, high)
 
     def reads(self, catalogue: Catalogue) -> frozenset[str]:  # noqa: ARG002

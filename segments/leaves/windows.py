@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from cdp.api.moments import read_moment
 from segments.rules.members import Members
 
@@ -91,7 +93,7 @@ class Window:
         if kind == "last":
             values["is_calendar"] = members.choice("align", ("exact", "calendar"), "exact") == "calendar"
             if values["is_calendar"] and values["unit"] != "day":
-                raise members.fail("align", "calendar is for days")
+                raise members.fail("align", _("calendar is for days"))
         if kind == "between_ago":
             values["first"] = members.part("from", Span.read)
             values["last"] = members.part("to", Span.read)
@@ -232,10 +234,11 @@ def _read_absolute(members: Members) -> dict[str, str]:
     for name, place in (("from", "low"), ("to", "high")):
         text = members.text(name, "", most=40)
         if text and not is_date(text) and read_moment(text, UTC) is None:
-            raise members.fail(name, "must be a date such as 2026-01-31 or an ISO date with time", "bad_date")
+            text = _("must be a date such as 2026-01-31 or an ISO date with time")
+            raise members.fail(name, text, "bad_date")
         found[place] = text
     if not any(found.values()):
-        raise members.fail("from", "or to is required", "required")
+        raise members.fail("from", _("or to is required"), "required")
     return found
 
 
@@ -245,7 +248,7 @@ def _read_clock(members: Members) -> tuple[int, int]:
         text = members.text(name)
         found = CLOCK.fullmatch(text)
         if found is None:
-            raise members.fail(name, "must be a time such as 08:00")
+            raise members.fail(name, _("must be a time such as 08:00"))
         ends.append(int(found[1]) * 60 + int(found[2]))
     return ends[0], ends[1]
 
@@ -256,7 +259,7 @@ def _read_weekdays(members: Members) -> tuple[int, ...]:
         return ()
     found = members.integers("weekdays")
     if found[-1] > 7:
-        raise members.fail("weekdays", "must hold numbers from 1 (Monday) to 7")
+        raise members.fail("weekdays", _("must hold numbers from 1 (Monday) to 7"))
     return found
 
 

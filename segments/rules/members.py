@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
+from django.utils.translation import gettext as _
+
 from segments.rules.errors import RuleError
 
 Part = TypeVar("Part")
@@ -22,7 +24,7 @@ class Members:
 
     def __init__(self, data: Any, path: str) -> None:
         if not isinstance(data, dict):
-            raise RuleError(path, "bad_value", "must be an object")
+            raise RuleError(path, "bad_value", _("must be an object"))
         self.data: dict[str, Any] = data
         self.path = path
         self.canonical: dict[str, Any] = {}
@@ -43,7 +45,7 @@ class Members:
         value = self.data.get(name)
         if value is None:
             if default is MISSING:
-                raise self.fail(name, "is required", "required")
+                raise self.fail(name, _("is required"), "required")
             return default
         return value
 
@@ -56,9 +58,9 @@ class Members:
     def text(self, name: str, default: Any = MISSING, *, most: int = LONGEST_TEXT) -> str:
         value = self.take(name, default)
         if not isinstance(value, str) or "\0" in value:
-            raise self.fail(name, "must be text")
+            raise self.fail(name, _("must be text"))
         if len(value) > most:
-            raise self.fail(name, f"must be at most {most} characters")
+            raise self.fail(name, _("must be at most %(most)s characters") % {"most": most})
         return str(self.keep(name, value, default))
 
     def choice(
@@ -66,13 +68,13 @@ class Members:
     ) -> str:
         value = self.take(name, default)
         if value not in choices or not isinstance(value, str):
-            raise self.fail(name, f"must be one of {', '.join(choices)}", code)
+            raise self.fail(name, _("must be one of %(known)s") % {"known": ", ".join(choices)}, code)
         return str(self.keep(name, value, default))
 
     def flag(self, name: str) -> bool:
         value = self.take(name, False)
         if not isinstance(value, bool):
-            raise self.fail(name, "must be true or false")
+            raise self.fail(name, _("must be true or false"))
         return bool(self.keep(name, value, False))
 
     def integer(self, name: str, default: Any = MISSING, *, least: int = 0, most: int = 1_000_000) -> int:
@@ -80,7 +82,8 @@ class Members:
         if value is default:
             return value  # type: ignore[no-any-return]
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise self.fail(name, f"must be a whole number from {least} to {most}")
+            text = _("must be a whole number from %(least)s to %(most)s")
+            raise self.fail(name, text % {"least": least, "most": most})
         return int(self.keep(name, value, default))
 
     def texts(
@@ -92,12 +95,12 @@ class Members:
             return ()
         found = [value] if isinstance(value, str) else value
         if not isinstance(found, list) or not found or len(found) > MOST_VALUES:
-            raise self.fail(name, f"must be a list of 1 to {MOST_VALUES} texts")
+            raise self.fail(name, _("must be a list of 1 to %(most)s texts") % {"most": MOST_VALUES})
         for part in found:
             if not isinstance(part, str) or not part or "\0" in part or len(part) > LONGEST_TEXT:
-                raise self.fail(name, "must hold texts")
+                raise self.fail(name, _("must hold texts"))
             if choices is not None and part not in choices:
-                raise self.fail(name, f"must hold only {', '.join(choices)}")
+                raise self.fail(name, _("must hold only %(known)s") % {"known": ", ".join(choices)})
         return tuple(self.keep(name, sorted(set(found)), default))
 
     def integers(self, name: str) -> tuple[int, ...]:
@@ -105,9 +108,9 @@ class Members:
         value = self.take(name)
         found = [value] if isinstance(value, int) else value
         if not isinstance(found, list) or not found or len(found) > MOST_VALUES:
-            raise self.fail(name, f"must be a list of 1 to {MOST_VALUES} ids")
+            raise self.fail(name, _("must be a list of 1 to %(most)s ids") % {"most": MOST_VALUES})
         if any(not isinstance(part, int) or isinstance(part, bool) or part < 1 for part in found):
-            raise self.fail(name, "must hold ids")
+            raise self.fail(name, _("must hold ids"))
         return tuple(self.keep(name, sorted(set(found))))
 
     def part(self, name: str, read: Callable[["Members"], Part], default: Any = MISSING) -> Part:
@@ -128,7 +131,7 @@ class Members:
         if value is None or value == []:
             return ()
         if not isinstance(value, list) or len(value) > most:
-            raise self.fail(name, f"must be a list of at most {most} objects")
+            raise self.fail(name, _("must be a list of at most %(most)s objects") % {"most": most})
         found, forms = [], []
         for place, item in enumerate(value):
             members = Members(item, f"{self.at(name)}/{place}")
@@ -142,7 +145,7 @@ class Members:
         """Refuse members nobody asked for."""
         for name in self.data:
             if name not in self._taken:
-                raise self.fail(name, "is not known here", "unknown_member")
+                raise self.fail(name, _("is not known here"), "unknown_member")
 
 
 def canonical_text(value: Any) -> str:

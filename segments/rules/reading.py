@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from segments.leaves.registry import find_kind, kinds
 from segments.rules.errors import DefinitionError, RuleError, RuleFault
 from segments.rules.members import Members, canonical_text
@@ -20,18 +22,18 @@ def read_definition(data: Any) -> Definition:
     try:
         members = Members(data, "")
         if members.take("version", 1) != 1:
-            raise members.fail("version", "must be 1")
+            raise members.fail("version", _("must be 1"))
         members.choice("timezone", ("account",), "account")
         ui = members.take("ui", {})
         if not isinstance(ui, dict):
-            raise members.fail("ui", "must be an object")
+            raise members.fail("ui", _("must be an object"))
         include = _read_node(members.take("include"), "/include", faults, level=1)
         outer = members.take("exclude", None)
         exclude = None if outer is None else _read_node(outer, "/exclude", faults, level=1)
         members.finish()
         for name, node in (("include", include), ("exclude", exclude)):
             if isinstance(node, Condition):
-                raise RuleError(f"/{name}", "bad_value", "must be a group with op and items")
+                raise RuleError(f"/{name}", "bad_value", _("must be a group with op and items"))
         if not faults:
             return Definition(include, exclude, ui)  # type: ignore[arg-type]
     except RuleError as error:
@@ -43,7 +45,7 @@ def _read_node(data: Any, path: str, faults: list[RuleFault], *, level: int) -> 
     """A node, or None when it or something in it has faults, which are noted."""
     try:
         if level > HIGHEST_LEVEL:
-            raise RuleError(path, "too_deep", f"must be nested at most {DEEPEST} levels")
+            raise RuleError(path, "too_deep", _("must be nested at most %(most)s levels") % {"most": DEEPEST})
         members = Members(data, path)
         label = members.text("label", "", most=100)
         is_negated = members.flag("not")
@@ -61,9 +63,9 @@ def _read_group(
     op = members.choice("op", ("and", "or"))
     items = members.take("items")
     if not isinstance(items, list):
-        raise members.fail("items", "must be a list")
+        raise members.fail("items", _("must be a list"))
     if not items:
-        raise members.fail("items", "must hold at least one condition", "empty_group")
+        raise members.fail("items", _("must hold at least one condition"), "empty_group")
     members.finish()
     path = members.at("items")
     found = [_read_node(item, f"{path}/{place}", faults, level=level + 1) for place, item in enumerate(items)]
@@ -80,7 +82,8 @@ def read_condition(members: Members, *, label: str = "", is_negated: bool = Fals
     """
     kind = members.take("kind", None)
     if not isinstance(kind, str) or (leaf_class := find_kind(kind)) is None:
-        raise members.fail("kind", f"must be one of {', '.join(kinds())}", "unknown_kind")
+        text = _("must be one of %(known)s") % {"known": ", ".join(kinds())}
+        raise members.fail("kind", text, "unknown_kind")
     for name in ("label", "not"):
         members.canonical.pop(name, None)
     leaf = leaf_class.read(members)

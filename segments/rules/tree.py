@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from django.utils.translation import gettext as _
+
 from segments.rules.errors import RuleError
 from segments.rules.members import canonical_text
 
@@ -45,9 +47,9 @@ class Group:
 
     def __post_init__(self) -> None:
         if self.op not in ("and", "or"):
-            raise RuleError("/op", "bad_value", "must be one of and, or")
+            raise RuleError("/op", "bad_value", _("must be one of %(known)s") % {"known": "and, or"})
         if not self.items:
-            raise RuleError("/items", "empty_group", "must hold at least one condition")
+            raise RuleError("/items", "empty_group", _("must hold at least one condition"))
 
     def as_json(self) -> dict[str, Any]:
         more: dict[str, Any] = {"not": True} if self.is_negated else {}
@@ -64,17 +66,17 @@ class Definition:
     ui: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        count = sum(1 for _ in self.conditions())
+        count = sum(1 for _condition in self.conditions())
         if count > MOST_CONDITIONS:
-            text = f"must hold at most {MOST_CONDITIONS} conditions, not {count}"
-            raise RuleError("", "too_many_conditions", text)
+            text = _("must hold at most %(most)s conditions, not %(count)s")
+            raise RuleError("", "too_many_conditions", text % {"most": MOST_CONDITIONS, "count": count})
         if self.exclude is not None and (self.exclude.op != "or" or self.exclude.is_negated):
-            raise RuleError(
-                "/exclude/op", "bad_value", "must be or, without not: any match there takes a contact out"
-            )
+            text = _("must be or, without not: any match there takes a contact out")
+            raise RuleError("/exclude/op", "bad_value", text)
         for name, group in (("include", self.include), ("exclude", self.exclude)):
             if group is not None and depth(group) > DEEPEST:
-                raise RuleError(f"/{name}", "too_deep", f"must be nested at most {DEEPEST} levels")
+                text = _("must be nested at most %(most)s levels") % {"most": DEEPEST}
+                raise RuleError(f"/{name}", "too_deep", text)
 
     def conditions(self) -> Iterator[Condition]:
         """Every condition, in reading order."""

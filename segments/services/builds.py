@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
+from django.utils.translation import override
 from pyroaring import BitMap64
 
 from cdp.crash import crash_point
@@ -139,7 +140,7 @@ def _attempt(attempt: Attempt, *, now: datetime) -> None:
     started = time.monotonic()
     try:
         _await_writers()
-        with _heartbeat(attempt):
+        with _heartbeat(attempt), override("en"):  # what is wrong is kept, for readers of any language
             members = _evaluate(attempt, now=now)
         crash_point("build_before_swap")
         _swap(attempt, members, now=now, seconds=lambda: time.monotonic() - started)

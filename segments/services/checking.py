@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from segments.catalogue import Catalogue
 from segments.leaves.membership import SegmentLeaf
 from segments.rules import BrokenReference, Definition, DefinitionError, RuleFault, located, read_definition
@@ -39,9 +41,11 @@ def check_chain(number: int, catalogue: Catalogue, *, passed: tuple[int, ...]) -
     """
     info = catalogue.segment(number)
     if number in passed:
-        raise BrokenReference("segment_cycle", f"the segment {info.name} refers back to this one")
+        text = _("the segment %(name)s refers back to this one") % {"name": info.name}
+        raise BrokenReference("segment_cycle", text)
     if len(passed) > DEEPEST_REFERENCE:
-        raise BrokenReference("too_deep", f"segments may refer to segments at most {DEEPEST_REFERENCE} deep")
+        text = _("segments may refer to segments at most %(most)s deep") % {"most": DEEPEST_REFERENCE}
+        raise BrokenReference("too_deep", text)
     for inner in referred_segments(read_definition(info.definition)):
         check_chain(inner, catalogue, passed=(*passed, number))
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.utils.translation import override
 from pyroaring import BitMap64
 
 from cdp.bell import ring
@@ -86,7 +87,8 @@ def look_at_references(catalogue: Catalogue, *, now: datetime) -> None:
     rows = Segment.objects.filter(state__in=[SegmentState.ACTIVE, SegmentState.BROKEN]).order_by("pk")
     for segment in rows:
         try:
-            check_definition(read_definition(segment.definition), catalogue, own_id=segment.pk)
+            with override("en"):  # what is wrong is kept, for readers of any language
+                check_definition(read_definition(segment.definition), catalogue, own_id=segment.pk)
         except (BrokenReference, DefinitionError) as error:
             break_segment(segment.pk, reason=str(error), now=now)
             continue

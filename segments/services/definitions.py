@@ -215,7 +215,7 @@ def ask_for_build(segment_id: int, *, now: datetime) -> None:
     """
     with transaction.atomic():
         if not Segment.objects.filter(pk=segment_id, state=SegmentState.ACTIVE).exists():
-            raise SegmentRefused("Only an active segment is counted.")
+            raise SegmentRefused(_("Only an active segment is counted."))
         request_build(segment_id, reason=ChangeReason.REBUILD, now=now)
 
 
@@ -248,7 +248,8 @@ def _hold(segment_id: int) -> Segment:
 def _checked_name(name: str) -> str:
     text = name.strip()
     if not text or len(text) > LONGEST_NAME or "\0" in text:
-        raise SegmentRefused(f"The name must have 1 to {LONGEST_NAME} characters.", field="name")
+        text = _("The name must have 1 to %(most)s characters.") % {"most": LONGEST_NAME}
+        raise SegmentRefused(text, field="name")
     return text
 
 
@@ -257,7 +258,7 @@ def _save_named(segment: Segment) -> None:
         with transaction.atomic():
             segment.save()
     except IntegrityError as error:
-        raise SegmentRefused("Another segment has this name.", field="name") from error
+        raise SegmentRefused(_("Another segment has this name."), field="name") from error
 
 
 def _note_version(
@@ -277,14 +278,15 @@ def _note_version(
 def _refuse_used(segment: Segment) -> None:
     uses = uses_of(segment.pk)
     if uses:
-        names = ", ".join(f"{use.kind} “{use.name}”" for use in uses[:10])
-        raise SegmentRefused(f"{segment.name} is used by {names}.", uses=uses)
+        named = [_("%(kind)s “%(name)s”") % {"kind": use.kind, "name": use.name} for use in uses[:10]]
+        text = _("%(name)s is used by %(uses)s.") % {"name": segment.name, "uses": ", ".join(named)}
+        raise SegmentRefused(text, uses=uses)
 
 
 def segments_using(segment_id: int) -> list[Use]:
     """The segments that refer to a segment; archived ones too, for they may come back."""
     rows = SegmentSource.objects.filter(source=f"segment.{segment_id}").select_related("segment")
-    return [Use("segment", row.segment.name) for row in rows.order_by("segment__name")[:100]]
+    return [Use(_("segment"), row.segment.name) for row in rows.order_by("segment__name")[:100]]
 
 
 def segments_using_fields(field_ids: Sequence[int]) -> dict[int, list[field_uses.Use]]:

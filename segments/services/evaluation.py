@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 from pyroaring import BitMap64
 
 from segments.catalogue import Catalogue
@@ -185,9 +186,8 @@ class Pass:
             found = stored_members(number, among=self.scope.among) & self.universe
         else:
             if number in self._inside or len(self._inside) > DEEPEST_REFERENCE:
-                raise BrokenReference(
-                    "segment_cycle", f"the segment {info.name} refers to itself or too deep"
-                )
+                text = _("the segment %(name)s refers to itself or too deep") % {"name": info.name}
+                raise BrokenReference("segment_cycle", text)
             self._inside.append(number)
             try:
                 found = self.evaluate(read_definition(info.definition))
@@ -227,8 +227,8 @@ class Pass:
 
 
 def _glue(tests: Sequence[Sql], op: str) -> Sql:
-    return f" {op.upper()} ".join(f"({text})" for text, _ in tests), tuple(
-        param for _, params in tests for param in params
+    return f" {op.upper()} ".join(f"({text})" for text, _params in tests), tuple(
+        param for _text, params in tests for param in params
     )
 
 

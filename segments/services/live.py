@@ -11,6 +11,7 @@ from functools import reduce
 
 import structlog
 from django.db import connection, transaction
+from django.utils.translation import override
 from pyroaring import BitMap64
 
 from cdp.crash import crash_point
@@ -131,17 +132,27 @@ def _bring_up_to_date(targets: dict[int, Target], *, now: datetime) -> None:
             request_build(segment_id, reason=ChangeReason.DATA, now=now, is_muted=not target.aloud)
             continue
         try:
-            tree = trees.of(segment_id, fingerprint)
-            for condition in tree.conditions():
-                if condition.form not in fit:
-                    condition.leaf.check(catalogue)
-                    fit.add(condition.form)
+            with override("en"):  # what is wrong is kept, for readers of any language
+                tree = trees.of(segment_id, fingerprint)
+                _check(tree, catalogue, fit)
         except (BrokenReference, DefinitionError) as error:
             break_segment(segment_id, reason=str(error), now=now)
             continue
         wanted[segment_id] = tree
     if wanted:
         _write(wanted, targets, catalogue, now=now)
+
+
+def _check(tree: Definition, catalogue: Catalogue, fit: set[str]) -> None:
+    """Check each condition once a pass; `fit` notes those that passed.
+
+    Raises:
+        BrokenReference: a condition names what is not there, or its literal does not fit.
+    """
+    for condition in tree.conditions():
+        if condition.form not in fit:
+            condition.leaf.check(catalogue)
+            fit.add(condition.form)
 
 
 def _write(

@@ -1,5 +1,6 @@
 """The catalogues of translations: read, compiled for a test, and compared with what the sources mark."""
 
+import ast
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,28 @@ def marked_texts() -> Iterator[tuple[str, str | None, object]]:
             "python", io.BytesIO(code.encode()), keywords=KEYWORDS
         ):
             yield str(place), context, tuple(found) if isinstance(found, list | tuple) else found
+
+
+FAULTS = {
+    "Problem": 1, "_fault": 0, "DefinitionRefused": 0, "RuleFault": 2, "RuleError": 2, "BrokenReference": 1, "bad_value": 0,
+    "fail": 1, "PatternError": 0, "NotPossible": 0, "SegmentRefused": 0,
+}  # fmt: skip
+RULES = ("segments/**/*.py", "workflows/**/*.py", "messaging/leaves.py", "messaging/message_filter.py")
+
+
+def fault_texts() -> Iterator[tuple[str, str | None]]:
+    """(place, text) of every fault that rules of segments and workflows tell; the text only where it is not marked."""
+    for path in sorted(found for pattern in RULES for found in settings.BASE_DIR.glob(pattern)):
+        for call in filter(lambda one: isinstance(one, ast.Call), ast.walk(ast.parse(path.read_text()))):
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            if name not in FAULTS or len(call.args) <= FAULTS[name]:
+                continue
+            told = call.args[FAULTS[name]]
+            if isinstance(told, ast.BinOp):  # a sentence whose places are filled
+                told = told.left
+            is_bare = isinstance(told, ast.JoinedStr) or (isinstance(told, ast.Constant) and told.value)
+            place = f"{path.relative_to(settings.BASE_DIR)}:{call.lineno}"
+            yield place, ast.unparse(told) if is_bare else None
 
 
 def english_texts(language: str) -> set[str]:

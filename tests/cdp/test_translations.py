@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
-from django.test import Client, override_settings
+from django.test import Client
 from django.urls import resolve
 from django.utils import translation
 
@@ -24,8 +24,8 @@ from events.services.processing import process_lane
 from partners.services import create_api_key
 from tests.cdp.catalogues import (
     SOURCES,
-    compile_catalogues,
     english_texts,
+    fault_texts,
     language_of,
     marked_texts,
     read_catalogue,
@@ -102,22 +102,6 @@ def test_the_catalogue_holds_what_the_sources_mark(source):
     marked = {(context, text): place for place, context, text in marked_texts()}
     assert {marked[key]: key for key in marked.keys() - held} == {}
     assert held - marked.keys() == set()
-
-
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    home = tmp_path_factory.mktemp("locale")
-    compile_catalogues(home)
-    with override_settings(LOCALE_PATHS=[home]):
-        yield
-
-
-@pytest.fixture
-def ukrainian(compiled, admin_user):
-    client = Client()
-    client.force_login(admin_user)
-    client.cookies["django_language"] = "uk"
-    return client
 
 
 @pytest.fixture
@@ -228,6 +212,13 @@ def test_a_bad_value_is_explained_in_ukrainian_and_on_the_wire_in_english(ukrain
     with translation.override("uk"), pytest.raises(InvalidValue) as refusal:
         normalise_email("x")
     assert refusal.value.message == "'x' is not valid email"
+
+
+def test_every_fault_of_a_definition_is_marked():
+    """A fault in bare English would be shown to everybody in English."""
+    bare = {f"{place}: {text}" for place, text in fault_texts() if text is not None}
+    assert bare == set()
+    assert sum(text is None for _place, text in fault_texts()) > 150
 
 
 def test_the_api_speaks_english_to_everybody(compiled, client, db):

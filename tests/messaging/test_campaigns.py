@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import translation
 
-from contacts.models import Address
+from contacts.models import Address, ContactList
 from contacts.services.lists import add_to_list, ensure_lists
 from messaging.engines import Campaigns, Sending
 from messaging.models import Campaign, CampaignAudience, Delivery
@@ -21,7 +22,7 @@ from messaging.services.campaigns import (
 from tests.contacts.people import NOW
 from tests.messaging.mail import connection, message, people, person, plan, states
 from tests.messaging.sink import running_sink
-from tests.segments.making import make_segment, named
+from tests.segments.making import condition, make_segment, named
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +87,20 @@ def test_refusals():
     launching.start_due(now=NOW)
     with pytest.raises(CampaignRefused, match="cannot be edited"):
         save_campaign(campaign=started, now=NOW)
+
+
+def test_why_it_failed_is_kept_in_english_and_counted_in_ukrainian(ukrainian):
+    number = ensure_lists(["gone"], now=NOW)["gone"]
+    segment = make_segment(condition("list", cmp="in_any", value=[number]))
+    made = campaign([{"kind": "segment", "id": segment.pk}])
+    ContactList.objects.get(pk=number).delete()
+    page = ukrainian.get(f"/admin/messaging/campaign/{made.pk}/change/").text
+    assert f"немає списку з id {number}" in page
+    Campaign.objects.update(state="scheduled", starts_at=NOW)
+    with translation.override("uk"):
+        assert launching.start_due(now=NOW) == 1
+    made.refresh_from_db()
+    assert (made.state, made.reason) == ("failed", f"there is no list with the id {number}")
 
 
 def test_planning_goes_on_where_it_stopped(monkeypatch):

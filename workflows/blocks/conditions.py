@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import structlog
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from cdp.api.moments import read_date
@@ -56,7 +57,7 @@ class ConditionBlock(Block[ConditionParams]):
     def check(self, params: ConditionParams, path: str) -> Iterable[Problem]:
         if params.task == "check_values":
             if params.tree is None:
-                yield Problem("E05", "needs at least one condition", f"{path}.tree")
+                yield Problem("E05", gettext("needs at least one condition"), f"{path}.tree")
                 return
             try:
                 conditions.read_tree(params.tree, f"{path}.tree")
@@ -64,11 +65,12 @@ class ConditionBlock(Block[ConditionParams]):
                 yield from refused.problems
         if params.task == "check_event":
             if not params.event:
-                yield Problem("E05", "names the event to look for", f"{path}.event")
+                yield Problem("E05", gettext("names the event to look for"), f"{path}.event")
             if fault := template_fault(params.key):
                 yield Problem("E13", fault, f"{path}.key")
             if params.period is not None and read_duration(params.period) is None:
-                yield Problem("E05", f"'{params.period}' is no duration such as PT1H", f"{path}.period")
+                text = gettext("'%(text)s' is no duration such as PT1H") % {"text": params.period}
+                yield Problem("E05", text, f"{path}.period")
 
     def references(self, params: ConditionParams) -> Iterable[tuple[str, Reference]]:
         if params.task == "check_event" and params.event:
@@ -159,11 +161,11 @@ class SplitBlock(Block[SplitParams]):
         if not params.branches:
             return
         if not 2 <= len(params.branches) <= 10:
-            yield Problem("E09", "has 2 to 10 branches", f"{path}.branches")
+            yield Problem("E09", gettext("has 2 to 10 branches"), f"{path}.branches")
         if sum(branch.percent for branch in params.branches) != 100:
-            yield Problem("E09", "the percents sum to 100", f"{path}.branches")
+            yield Problem("E09", gettext("the percents sum to 100"), f"{path}.branches")
         if len({branch.name for branch in params.branches}) < len(params.branches):
-            yield Problem("E09", "each branch has a name of its own", f"{path}.branches")
+            yield Problem("E09", gettext("each branch has a name of its own"), f"{path}.branches")
 
     def execute(self, params: SplitParams, batch: Batch) -> list[Outcome]:
         shares = [(f"b:{one.name}", one.percent) for one in params.branches] or [
@@ -242,16 +244,23 @@ class InSegmentBlock(Block[InSegmentParams]):
         return found
 
 
+OF_KINDS = {
+    ("message",): gettext_noop("must be a message, not '%(kind)s'"),
+    ("list",): gettext_noop("must be a list, not '%(kind)s'"),
+    ("segment", "list"): gettext_noop("must be a segment or a list, not '%(kind)s'"),
+}
+
+
 def check_reference(value: Reference | str | int, kinds: tuple[str, ...], path: str) -> Iterable[Problem]:
     """Faults of a parameter that is a reference, an id, or a template that gives one."""
     if isinstance(value, Reference):
         if value.ref not in kinds:
-            yield Problem("E06", f"must be a {' or '.join(kinds)}, not a {value.ref}", path)
+            yield Problem("E06", gettext(OF_KINDS[kinds]) % {"kind": value.ref}, path)
         elif not isinstance(value.id, int):
-            yield Problem("E05", "the id is a whole number", f"{path}.id")
+            yield Problem("E05", gettext("the id is a whole number"), f"{path}.id")
     elif isinstance(value, str):
         if "${" not in value:
-            yield Problem("E05", "is a reference or a variable such as ${segmentId}", path)
+            yield Problem("E05", gettext("is a reference or a variable such as ${segmentId}"), path)
         elif fault := template_fault(value):
             yield Problem("E13", fault, path)
 
@@ -289,15 +298,17 @@ class NowBlock(Block[NowParams]):
 
     def check(self, params: NowParams, path: str) -> Iterable[Problem]:
         if not (params.weekdays or params.date or params.start):
-            yield Problem("E05", "needs weekdays, a date or a range of hours", path)
+            yield Problem("E05", gettext("needs weekdays, a date or a range of hours"), path)
         if params.date is not None and read_date(params.date) is None:
-            yield Problem("E05", f"'{params.date}' is no date such as 2026-01-31", f"{path}.date")
+            text = gettext("'%(text)s' is no date such as 2026-01-31") % {"text": params.date}
+            yield Problem("E05", text, f"{path}.date")
         if (params.start is None) != (params.end is None):
-            yield Problem("E05", "a range of hours has both ends", path)
+            yield Problem("E05", gettext("a range of hours has both ends"), path)
         for name in ("start", "end"):
-            text = getattr(params, name)
-            if text is not None and (read_clock(text) is None or len(text) != 5):
-                yield Problem("E05", f"'{text}' is no time such as 08:45", f"{path}.{name}")
+            clock = getattr(params, name)
+            if clock is not None and (read_clock(clock) is None or len(clock) != 5):
+                text = gettext("'%(text)s' is no time such as 08:45") % {"text": clock}
+                yield Problem("E05", text, f"{path}.{name}")
 
     def execute(self, params: NowParams, batch: Batch) -> list[Outcome]:
         return [self._one(params, visit, batch) for visit in batch.visits]

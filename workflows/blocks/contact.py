@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from contacts import field_types
@@ -48,18 +49,21 @@ class UpdateBlock(Block[UpdateParams]):
 
     def check(self, params: UpdateParams, path: str) -> Iterable[Problem]:
         if not params.changes:
-            yield Problem("E05", "needs at least one field", f"{path}.changes")
+            yield Problem("E05", gettext("needs at least one field"), f"{path}.changes")
         for place, change in enumerate(params.changes):
             at = f"{path}.changes[{place}]"
             if isinstance(change.field, str):
                 if change.field not in COLUMNS:
-                    yield Problem("E06", f"'{change.field}' is none of {', '.join(COLUMNS)}", f"{at}.field")
+                    text = gettext("'%(name)s' is none of %(known)s")
+                    known = ", ".join(COLUMNS)
+                    yield Problem("E06", text % {"name": change.field, "known": known}, f"{at}.field")
                 if change.operator not in ("set", "clear"):
-                    yield Problem("E12", f"'{change.operator}' does not fit a text", f"{at}.operator")
+                    text = gettext("'%(operator)s' does not fit a text") % {"operator": change.operator}
+                    yield Problem("E12", text, f"{at}.operator")
             elif change.field.ref != "field" or not isinstance(change.field.id, int):
-                yield Problem("E06", "must be a field", f"{at}.field")
+                yield Problem("E06", gettext("must be a field"), f"{at}.field")
             if change.operator != "clear" and change.value is None:
-                yield Problem("E05", "needs a value", f"{at}.value")
+                yield Problem("E05", gettext("needs a value"), f"{at}.value")
             if isinstance(change.value, str) and (fault := template_fault(change.value)):
                 yield Problem("E13", fault, f"{at}.value")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from workflows.blocks.base import NEXT, Batch, Block, Ends, Left, Outcome, Visit, hint, register
@@ -41,11 +42,12 @@ class StartBlock(Block[StartParams]):
         for place, one in enumerate(params.early_stop):
             at = f"{path}.early_stop[{place}]"
             if one.by == "event" and not one.type:
-                yield Problem("E05", "names the event that stops", f"{at}.type")
+                yield Problem("E05", gettext("names the event that stops"), f"{at}.type")
             if one.by == "segment" and one.segment is None:
-                yield Problem("E05", "names the segment that stops", f"{at}.segment")
+                yield Problem("E05", gettext("names the segment that stops"), f"{at}.segment")
             if one.period is not None and read_duration(one.period) is None:
-                yield Problem("E05", f"'{one.period}' is no duration such as PT1H", f"{at}.period")
+                text = gettext("'%(text)s' is no duration such as PT1H") % {"text": one.period}
+                yield Problem("E05", text, f"{at}.period")
             if fault := template_fault(one.key):
                 yield Problem("E13", fault, f"{at}.key")
 

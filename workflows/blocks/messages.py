@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from contacts.normalise import InvalidValue, normalise_email
@@ -225,7 +226,7 @@ class StatusBlock(Block[StatusParams]):
 
     def check(self, params: StatusParams, path: str) -> Iterable[Problem]:
         if params.links and self.type != "condition.clicked":
-            yield Problem("E05", "only Clicked? asks about links", f"{path}.links")
+            yield Problem("E05", gettext("only Clicked? asks about links"), f"{path}.links")
 
     def holds(self, fact: DeliveryFacts, params: StatusParams) -> bool:
         raise NotImplementedError

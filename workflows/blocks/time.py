@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Literal
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cdp.api.moments import read_moment
@@ -50,18 +51,18 @@ class TimerBlock(Block[TimerParams]):
 
     def check(self, params: TimerParams, path: str) -> Iterable[Problem]:
         if params.wait is None and params.until is None:
-            yield Problem("E08", "needs a wait time, or a time to wait until", path)
+            yield Problem("E08", gettext("needs a wait time, or a time to wait until"), path)
         if params.wait is not None and longest(params.wait) > LONGEST:
-            yield Problem("E08", "waits at most 365 days", f"{path}.wait")
+            yield Problem("E08", gettext("waits at most 365 days"), f"{path}.wait")
         until = params.until
         if until is None:
             return
         if until.sources != 1:
-            yield Problem(
-                "E08", "waits until weekdays and time, or a field, or an event parameter", f"{path}.until"
-            )
+            text = gettext("waits until weekdays and time, or a field, or an event parameter")
+            yield Problem("E08", text, f"{path}.until")
         if until.time is not None and read_clock(until.time) is None:
-            yield Problem("E08", f"'{until.time}' is no time such as 08:45", f"{path}.until.time")
+            text = gettext("'%(text)s' is no time such as 08:45") % {"text": until.time}
+            yield Problem("E08", text, f"{path}.until.time")
 
     def references(self, params: TimerParams) -> Iterable[tuple[str, Reference]]:
         if params.until is not None and params.until.field is not None:

@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import re2
+from django.utils.translation import gettext as _
 
 from cdp.api.moments import read_moment
 from workflows.definition.durations import LENGTHS
@@ -61,7 +62,7 @@ class Subject:
     zone: tzinfo = UTC
 
     def value(self, left: str) -> Any:
-        where, _, name = left.partition(".")
+        where, _dot, name = left.partition(".")
         if where == "event":
             return find(self.variables, name)
         if where == "contact":
@@ -76,15 +77,15 @@ def read_tree(value: Any, path: str, *, depth: int = 1) -> Tree:
         DefinitionRefused: E12 with the path of the wrong part.
     """
     if not isinstance(value, dict):
-        raise _fault("a condition is an object", path)
+        raise _fault(_("a condition is an object"), path)
     if depth > DEEPEST:
-        raise _fault(f"conditions may be nested {DEEPEST} deep", path)
+        raise _fault(_("conditions may be nested %(most)s deep") % {"most": DEEPEST}, path)
     for kind in ("all", "any"):
         if kind in value:
             _refuse_others(value, (kind,), path)
             parts = value[kind]
             if not isinstance(parts, list) or not parts:
-                raise _fault("needs at least one condition", f"{path}.{kind}")
+                raise _fault(_("needs at least one condition"), f"{path}.{kind}")
             read = (
                 read_tree(part, f"{path}.{kind}[{place}]", depth=depth + 1)
                 for place, part in enumerate(parts)
@@ -97,8 +98,8 @@ def read_tree(value: Any, path: str, *, depth: int = 1) -> Tree:
 
 
 def _counted(tree: Group, path: str) -> Group:
-    if sum(1 for _ in leaves(tree)) > MOST_LEAVES:
-        raise _fault(f"at most {MOST_LEAVES} conditions are possible", path)
+    if sum(1 for _leaf in leaves(tree)) > MOST_LEAVES:
+        raise _fault(_("at most %(most)s conditions are possible") % {"most": MOST_LEAVES}, path)
     return tree
 
 
@@ -106,15 +107,17 @@ def _read_leaf(value: dict[str, Any], path: str) -> Leaf:
     _refuse_others(value, ("left", "op", "right"), path)
     left, op, right = value.get("left"), value.get("op"), value.get("right")
     if not isinstance(left, str):
-        raise _fault("names what is compared, such as event.total", f"{path}.left")
-    where, _, name = left.partition(".")
+        raise _fault(_("names what is compared, such as event.total"), f"{path}.left")
+    where, _dot, name = left.partition(".")
     known = (
         name in CONTACT_COLUMNS if where == "contact" else name.isdigit() if where == "field" else bool(name)
     )
     if where not in ("event", "contact", "field") or not known:
-        raise _fault(f"'{left}' is neither event.<name>, contact.<column> nor field.<id>", f"{path}.left")
+        text = _("'%(text)s' is neither event.<name>, contact.<column> nor field.<id>") % {"text": left}
+        raise _fault(text, f"{path}.left")
     if op not in OPERATORS:
-        raise _fault(f"unknown operator '{op}'; use one of {', '.join(OPERATORS)}", f"{path}.op")
+        text = _("unknown operator '%(name)s'; use one of %(known)s")
+        raise _fault(text % {"name": op, "known": ", ".join(OPERATORS)}, f"{path}.op")
     fault = _right_fault(str(op), right, has_right="right" in value)
     if fault:
         raise _fault(fault, f"{path}.right")
@@ -123,19 +126,19 @@ def _read_leaf(value: dict[str, Any], path: str) -> Leaf:
 
 def _right_fault(op: str, right: Any, *, has_right: bool) -> str:
     if op in ("is_set", "is_empty"):
-        return "this operator has no right side" if has_right and right is not None else ""
+        return _("this operator has no right side") if has_right and right is not None else ""
     if op in ("one_of", "not_one_of"):
-        return "" if isinstance(right, list) and right else "is a list of values"
+        return "" if isinstance(right, list) and right else _("is a list of values")
     if op == "between":
-        return "" if isinstance(right, list) and len(right) == 2 else "is a list of two values"
+        return "" if isinstance(right, list) and len(right) == 2 else _("is a list of two values")
     if op in ("in_last", "in_next"):
         fits = (
             isinstance(right, dict) and set(right) == {"n", "unit"} and right["unit"] in LENGTHS
             and isinstance(right["n"], int) and 1 <= right["n"] <= 100_000
         )  # fmt: skip
-        return "" if fits else 'is a length of time such as {"n": 7, "unit": "day"}'
+        return "" if fits else _('is a length of time such as {"n": 7, "unit": "day"}')
     if right is None or isinstance(right, dict | list):
-        return "needs a value"
+        return _("needs a value")
     if op == "matches":
         return _pattern_fault(str(right))
     return template_fault(right) if isinstance(right, str) else ""
@@ -143,12 +146,12 @@ def _right_fault(op: str, right: Any, *, has_right: bool) -> str:
 
 def _pattern_fault(pattern: str) -> str:
     if len(pattern) > LONGEST_PATTERN:
-        return f"a pattern has at most {LONGEST_PATTERN} characters"
+        return _("a pattern has at most %(most)s characters") % {"most": LONGEST_PATTERN}
     try:
         re2.compile(pattern, QUIET)
     except re2.error as error:
         words = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
-        return f"is no regular expression: {words}"
+        return _("is no regular expression: %(why)s") % {"why": words}
     return ""
 
 
@@ -160,7 +163,7 @@ QUIET.max_mem = 1 << 20
 def _refuse_others(value: dict[str, Any], known: tuple[str, ...], path: str) -> None:
     for name in value:
         if name not in known:
-            raise _fault(f"unknown key '{name}'", f"{path}.{name}")
+            raise _fault(_("unknown key '%(name)s'") % {"name": name}, f"{path}.{name}")
 
 
 def _fault(text: str, path: str) -> DefinitionRefused:

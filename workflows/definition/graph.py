@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from workflows.definition.problems import Problem
 from workflows.definition.structure import START, Definition, Edge, Node
 
@@ -90,12 +92,12 @@ def check_shape(graph: Graph, handles: Mapping[str, Sequence[str]], waits: Itera
     if start is None:
         return problems
     problems.extend(
-        Problem("E03", "no way leads here from Start", graph.path(node), node)
+        Problem("E03", _("no way leads here from Start"), graph.path(node), node)
         for node in graph.nodes.keys() - graph.reachable(start.id)
     )
     problems.extend(_cycles(graph, set(waits)))
     if not any(node.type not in (START, "end") for node in graph.nodes.values()):
-        problems.append(Problem("E20", "needs a block besides Start and End", "nodes"))
+        problems.append(Problem("E20", _("needs a block besides Start and End"), "nodes"))
     return problems
 
 
@@ -105,7 +107,11 @@ def _ids(definition: Definition) -> Iterator[Problem]:
         seen: set[str] = set()
         for place, element in enumerate(elements):
             if element.id in seen or not element.id:
-                words = f"the id '{element.id}' is used twice" if element.id else "needs an id"
+                words = (
+                    _("the id '%(id)s' is used twice") % {"id": element.id}
+                    if element.id
+                    else _("needs an id")
+                )
                 yield Problem("E02", words, f"{name}[{place}].id", element.id if name == "nodes" else "")
             seen.add(element.id)
 
@@ -113,40 +119,50 @@ def _ids(definition: Definition) -> Iterator[Problem]:
 def _start(graph: Graph) -> Iterator[Problem]:
     starts = [node for node in graph.definition.nodes if node.type == START]
     if len(starts) != 1:
-        yield Problem("E01", f"needs exactly one Start, has {len(starts)}", "nodes")
+        text = _("needs exactly one Start, has %(count)s") % {"count": len(starts)}
+        yield Problem("E01", text, "nodes")
         return
     start = starts[0].id
     for edge in graph.reaching.get(start, ()):
-        yield Problem(
-            "E01", "nothing leads into Start", f"edges[{graph.definition.edges.index(edge)}]", start, edge.id
-        )
+        path = f"edges[{graph.definition.edges.index(edge)}]"
+        yield Problem("E01", _("nothing leads into Start"), path, start, edge.id)
     if len(graph.leaving[start]) != 1:
-        yield Problem("E01", "exactly one connection leaves Start", graph.path(start), start)
+        yield Problem("E01", _("exactly one connection leaves Start"), graph.path(start), start)
 
 
 def _edges(graph: Graph, handles: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     used: set[tuple[str, str]] = set()
     for place, edge in enumerate(graph.definition.edges):
         path = f"edges[{place}]"
-        for end, name in (("source", edge.source), ("target", edge.target)):
-            if name not in graph.nodes:
-                yield Problem("E02", f"leads {'from' if end == 'source' else 'to'} '{name}', which is no block",
-                              f"{path}.{end}", edge=edge.id)  # fmt: skip
+        if edge.source not in graph.nodes:
+            text = _("leads from '%(name)s', which is no block") % {"name": edge.source}
+            yield Problem("E02", text, f"{path}.source", edge=edge.id)
+        if edge.target not in graph.nodes:
+            text = _("leads to '%(name)s', which is no block") % {"name": edge.target}
+            yield Problem("E02", text, f"{path}.target", edge=edge.id)
         source = graph.nodes.get(edge.source)
         if source is None:
             continue
         if source.type == "end":
-            yield Problem("E19", "nothing leads on from End", path, source.id, edge.id)
+            yield Problem("E19", _("nothing leads on from End"), path, source.id, edge.id)
         elif edge.source in handles and edge.sourceHandle not in handles[edge.source]:
-            known = ", ".join(handles[edge.source]) or "none"
-            yield Problem("E02", f"the block has no exit '{edge.sourceHandle}'; it has {known}",
-                          f"{path}.sourceHandle", source.id, edge.id)  # fmt: skip
+            text = _no_exit(edge.sourceHandle, handles[edge.source])
+            yield Problem("E02", text, f"{path}.sourceHandle", source.id, edge.id)
         if (edge.source, edge.sourceHandle) in used:
-            yield Problem("E02", f"two connections leave by '{edge.sourceHandle}'", path, source.id, edge.id)
+            text = _("two connections leave by '%(name)s'") % {"name": edge.sourceHandle}
+            yield Problem("E02", text, path, source.id, edge.id)
         used.add((edge.source, edge.sourceHandle))
     for node, exits in handles.items():
         if len(exits) > MOST_OUTPUTS:
-            yield Problem("E15", f"a block has at most {MOST_OUTPUTS} exits", graph.path(node), node)
+            text = _("a block has at most %(most)s exits") % {"most": MOST_OUTPUTS}
+            yield Problem("E15", text, graph.path(node), node)
+
+
+def _no_exit(name: str, exits: Sequence[str]) -> str:
+    if not exits:
+        return _("the block has no exit '%(name)s'; it has none") % {"name": name}
+    known = ", ".join(exits)
+    return _("the block has no exit '%(name)s'; it has %(known)s") % {"name": name, "known": known}
 
 
 def _cycles(graph: Graph, waits: set[str]) -> Iterator[Problem]:
@@ -165,13 +181,13 @@ def _cycles(graph: Graph, waits: set[str]) -> Iterator[Problem]:
             elif edge.target in way:
                 circle = way[way.index(edge.target) :]
                 words = (
-                    "leads back to a block before it"
+                    _("leads back to a block before it: %(way)s")
                     if waits & set(circle)
-                    else "leads in a circle without a wait"
+                    else _("leads in a circle without a wait: %(way)s")
                 )
-                names = " → ".join([*circle, edge.target])
+                text = words % {"way": " → ".join([*circle, edge.target])}
                 place = graph.definition.edges.index(edge)
-                yield Problem("E04", f"{words}: {names}", f"edges[{place}]", edge.source, edge.id)
+                yield Problem("E04", text, f"edges[{place}]", edge.source, edge.id)
             elif edge.target not in done:
                 way.append(edge.target)
                 pending.append(iter(graph.leaving[edge.target]))
@@ -183,7 +199,8 @@ def unconnected(graph: Graph, handles: Mapping[str, Sequence[str]]) -> Iterator[
         taken = {edge.sourceHandle for edge in graph.leaving[node]}
         open_ends = [name for name in exits if name not in taken]
         if exits and len(open_ends) == len(exits):
-            yield Problem("W01", "the branch stops here without End", graph.path(node), node)
+            yield Problem("W01", _("the branch stops here without End"), graph.path(node), node)
         else:
             for name in open_ends:
-                yield Problem("W02", f"'{name}' leads nowhere; launches end there", graph.path(node), node)
+                text = _("'%(name)s' leads nowhere; launches end there") % {"name": name}
+                yield Problem("W02", text, graph.path(node), node)

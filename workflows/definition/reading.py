@@ -5,9 +5,11 @@ import re
 from typing import Any, TypeVar
 
 import msgspec
+from django.utils.translation import gettext as _
 
 from workflows.definition.problems import DefinitionRefused, Problem
 from workflows.definition.structure import Definition, Edge, ExitRule, Node
+from workflows.definition.wording import in_words
 
 LARGEST = 512 * 1024
 MOST_NODES = 200
@@ -29,7 +31,7 @@ def read_part(value: Any, kind: type[Read], path: str, *, code: str = "E05", nod
         text = str(error)
         found = AT.search(text)
         inner = found["path"] if found else ""
-        words = text[: found.start()] if found else text
+        words = in_words(text[: found.start()] if found else text)
         if inner.startswith(".") and not path:
             inner = inner[1:]
         raise DefinitionRefused([Problem(code, words, f"{path}{inner}", node=node)]) from error
@@ -44,12 +46,12 @@ def read_text(text: str) -> Definition:
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise DefinitionRefused([Problem("json", f"not readable: {error}")]) from error
+        raise DefinitionRefused([Problem("json", _("not readable: %(error)s") % {"error": error})]) from error
     return read(document)
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(_("%(name)s is no number") % {"name": name})
 
 
 def read(document: Any) -> Definition:
@@ -59,9 +61,10 @@ def read(document: Any) -> Definition:
         DefinitionRefused: unknown keys, wrong types, too large; each problem has its path.
     """
     if not isinstance(document, dict):
-        raise DefinitionRefused([Problem("json", "a workflow is a JSON object")])
+        raise DefinitionRefused([Problem("json", _("a workflow is a JSON object"))])
     if len(json.dumps(document)) > LARGEST:
-        raise DefinitionRefused([Problem("E15", f"the document is larger than {LARGEST // 1024} KB")])
+        text = _("the document is larger than %(most)s KB") % {"most": LARGEST // 1024}
+        raise DefinitionRefused([Problem("E15", text)])
     problems: list[Problem] = []
     rest = {name: value for name, value in document.items() if name not in ("nodes", "edges", "stop")}
     parts: dict[str, list[Any]] = {
@@ -88,10 +91,10 @@ def _elements(value: Any, kind: type[Read], path: str, problems: list[Problem]) 
     """Each element by itself, so that a fault names its place."""
     most = MOST_NODES if kind is Node else MOST_EDGES
     if not isinstance(value, list):
-        problems.append(Problem("E05", "Expected `array`", path))
+        problems.append(Problem("E05", in_words("Expected `array`"), path))
         return []
     if len(value) > most:
-        problems.append(Problem("E15", f"at most {most} are possible", path))
+        problems.append(Problem("E15", _("at most %(most)s are possible") % {"most": most}, path))
         return []
     found = []
     for place, item in enumerate(value):

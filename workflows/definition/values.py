@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 VARIABLE = re.compile(r"\$\{([^{}|]*)(?:\|([^{}]*))?\}")
 STEP = re.compile(r"([^.\[\]]+)|\[(\d*)\]")
 # Names that are found without regard to case, when the event spells one of its identifiers otherwise.
@@ -140,9 +142,9 @@ def template_fault(template: str) -> str:
     """What is wrong with a text's variables; empty when nothing is."""
     rest = VARIABLE.sub("", template)
     if "${" in rest:
-        return "a variable begins with ${ and has no end"
+        return _("a variable begins with ${ and has no end")
     for name in names_in(template):
         steps = STEP.findall(name)
         if not name or "".join(part or f"[{place}]" for part, place in steps) != name.replace(".", ""):
-            return f"'{name}' is no name of a variable"
+            return _("'%(name)s' is no name of a variable") % {"name": name}
     return ""

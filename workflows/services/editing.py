@@ -36,9 +36,10 @@ class DraftConflict(ValueError):
     """Somebody saved the draft meanwhile; `revision` and `draft` are theirs."""
 
     def __init__(self, row: Workflow) -> None:
-        super().__init__(
-            f"the draft was saved meanwhile by {row.updated_by or 'somebody'} (revision {row.draft_revision})"
-        )
+        text = _("the draft was saved meanwhile (revision %(revision)s)")
+        if row.updated_by:
+            text = _("the draft was saved meanwhile by %(name)s (revision %(revision)s)")
+        super().__init__(text % {"name": row.updated_by, "revision": row.draft_revision})
         self.revision = row.draft_revision
         self.draft = row.draft
         self.author = row.updated_by
@@ -140,7 +141,8 @@ def publish(
         definition = reading.read(row.draft)
         problems = validate(definition, now=now)
         if target and all(node.id != target for node in definition.nodes):
-            problems.append(Problem("E02", f"there is no block '{target}' to move launches to", "target"))
+            text = _("there is no block '%(name)s' to move launches to") % {"name": target}
+            problems.append(Problem("E02", text, "target"))
         errors = [problem for problem in problems if problem.is_error]
         if errors:
             raise DefinitionRefused(errors)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from cdp.bell import ring
 from contacts.models import ContactList
@@ -76,7 +77,8 @@ def launch_for_many(
     if source not in models:
         raise ValueError(f"launches are for a list or a segment, not for '{source}'")
     if not models[source].objects.filter(pk=source_id).exists():
-        raise NotPossible(f"there is no {source} {source_id}")
+        text = _("there is no list %(id)s") if source == "list" else _("there is no segment %(id)s")
+        raise NotPossible(text % {"id": source_id})
     job = WorkflowJob.objects.create(
         workflow_id=workflow_id, kind=JobKind.LAUNCH, params={"source": source, "id": source_id}, actor=actor,
         created_at=now,
@@ -88,7 +90,7 @@ def launch_for_many(
 def _usable(workflow_id: int) -> Workflow:
     row = Workflow.objects.get(pk=workflow_id)
     if row.version_id is None:
-        raise NotPossible("the workflow was never published; mend its errors first")
+        raise NotPossible(_("the workflow was never published; mend its errors first"))
     if row.status in (WorkflowStatus.STOPPING, WorkflowStatus.ARCHIVED, WorkflowStatus.PAUSED):
-        raise NotPossible(f"the workflow is {row.get_status_display().lower()}")
+        raise NotPossible.in_state(row.status)
     return row

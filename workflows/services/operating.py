@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from workflows.definition import reading
 from workflows.definition.problems import DefinitionRefused, Problem
@@ -11,10 +13,21 @@ from workflows.services.editing import publish
 from workflows.services.listening import listen
 
 FINISH, PAUSE, STOP = "finish", "pause", "stop"
+STANDS: dict[str, str] = {
+    WorkflowStatus.NOT_ACTIVE: gettext_noop("the workflow is not active"),
+    WorkflowStatus.ACTIVE: gettext_noop("the workflow is active"),
+    WorkflowStatus.PAUSED: gettext_noop("the workflow is paused"),
+    WorkflowStatus.STOPPING: gettext_noop("the workflow is stopping"),
+    WorkflowStatus.ARCHIVED: gettext_noop("the workflow is archived"),
+}
 
 
 class NotPossible(ValueError):
-    """The workflow's state does not allow it; the text says why and what to do."""
+    """The workflow's state does not allow it; the text says why and what to do, in the reader's language."""
+
+    @classmethod
+    def in_state(cls, status: str) -> "NotPossible":
+        return cls(_(STANDS[status]))
 
 
 def activate(workflow_id: int, *, actor: str, now: datetime) -> None:
@@ -27,7 +40,7 @@ def activate(workflow_id: int, *, actor: str, now: datetime) -> None:
     with transaction.atomic():
         row = _locked(workflow_id)
         if row.status in (WorkflowStatus.STOPPING, WorkflowStatus.ARCHIVED):
-            raise NotPossible(f"the workflow is {row.get_status_display().lower()}")
+            raise NotPossible.in_state(row.status)
         if row.version is None or row.is_draft_changed:
             publish(workflow_id, actor=actor, now=now)
             row.refresh_from_db()
@@ -48,13 +61,13 @@ def deactivate(workflow_id: int, *, running: str = FINISH, actor: str, now: date
     with transaction.atomic():
         row = _locked(workflow_id)
         if row.status == WorkflowStatus.ARCHIVED:
-            raise NotPossible("the workflow is archived")
+            raise NotPossible.in_state(row.status)
         if running == STOP:
             _add_job(row, JobKind.STOP, actor=actor, now=now)
             _set(row, WorkflowStatus.STOPPING, actor=actor, now=now)
             return
         if row.status not in (WorkflowStatus.ACTIVE, WorkflowStatus.PAUSED):
-            raise NotPossible(f"the workflow is {row.get_status_display().lower()}")
+            raise NotPossible.in_state(row.status)
         if running == FINISH and row.status == WorkflowStatus.PAUSED:
             _add_job(row, JobKind.RESUME, actor=actor, now=now)
         _set(
@@ -73,7 +86,7 @@ def archive(workflow_id: int, *, actor: str, now: datetime) -> None:
     """
     with transaction.atomic():
         row = _locked(workflow_id)
-        _refuse_open(row, "archived")
+        _refuse_open(row)
         _set(row, WorkflowStatus.ARCHIVED, actor=actor, now=now)
 
 
@@ -85,9 +98,9 @@ def unarchive(workflow_id: int, *, actor: str, now: datetime) -> None:
             _set(row, WorkflowStatus.NOT_ACTIVE, actor=actor, now=now)
 
 
-def _refuse_open(row: Workflow, word: str) -> None:
+def _refuse_open(row: Workflow) -> None:
     if Run.objects.filter(workflow_id=row.pk, state__in=("running", "paused"), is_test=False).exists():
-        raise NotPossible(f"launches are in progress; stop them before the workflow is {word}")
+        raise NotPossible(_("launches are in progress; stop them before the workflow is archived"))
 
 
 def _locked(workflow_id: int) -> Workflow:
@@ -101,7 +114,7 @@ def _set(row: Workflow, status: str, *, actor: str, now: datetime) -> None:
     if status == WorkflowStatus.ACTIVE and definition is not None:
         starts = definition.start.kind != "none" and definition.start.enabled
         if not starts:
-            raise DefinitionRefused([Problem("E05", "nothing says what starts the workflow", "start")])
+            raise DefinitionRefused([Problem("E05", _("nothing says what starts the workflow"), "start")])
     listen(row, definition)
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
+
 from cdp.api.moments import read_moment, zone_of
 from contacts.models import ContactField, ContactList
 from events.models import EventType
@@ -30,6 +33,14 @@ KNOWN_VARIABLES = frozenset({
     "key", "eventKey", "workflowId", "workflowName", "workflowInstanceId", "ContactId", "startedAt", "now", "eventType",
     "messageId", "emailAddress", "phoneNumber", "externalCustomerId",
 })  # fmt: skip
+
+GONE = {
+    "event_type": gettext_noop("there is no event type %(id)s; it was deleted or never made"),
+    "list": gettext_noop("there is no list %(id)s; it was deleted or never made"),
+    "segment": gettext_noop("there is no segment %(id)s; it was deleted or never made"),
+    "field": gettext_noop("there is no field %(id)s; it was deleted or never made"),
+    "message": gettext_noop("there is no message %(id)s; it was deleted or never made"),
+}
 
 
 @dataclass(slots=True)
@@ -58,13 +69,13 @@ def validate(definition: Definition, *, now: datetime) -> list[Problem]:
     graph = checked.graph
     exits = {node: handles(block, params, graph.nodes[node].data.on_error)
              for node, (block, params) in checked.blocks.items()}  # fmt: skip
-    waits = [node for node, (block, _) in checked.blocks.items() if block.is_wait]
+    waits = [node for node, (block, _params) in checked.blocks.items() if block.is_wait]
     problems = checked.problems
     problems += check_shape(graph, exits, waits)
     problems += _check_start(definition, now=now)
     problems += _check_settings(checked)
     references = list(_references(checked))
-    facts = load_facts(reference for _, _, reference in references)
+    facts = load_facts(reference for _path, _node, reference in references)
     problems += _check_references(references, facts)
     if not any(problem.code in ("E01", "E02", "E04") for problem in problems):
         problems += _check_paths(checked)
@@ -78,13 +89,12 @@ def _read_params(definition: Definition) -> _Checked:
     for place, node in enumerate(definition.nodes):
         path = f"nodes[{place}]"
         if not NODE_ID.fullmatch(node.id):
-            text = "the id of a block is 1 to 64 letters, digits, _ and -"
+            text = _("the id of a block is 1 to 64 letters, digits, _ and -")
             checked.problems.append(Problem("E02", text, f"{path}.id", node.id))
         block = registry.get(node.type)
         if block is None:
-            checked.problems.append(
-                Problem("E05", f"there is no block '{node.type}'", f"{path}.type", node.id)
-            )
+            text = _("there is no block '%(name)s'") % {"name": node.type}
+            checked.problems.append(Problem("E05", text, f"{path}.type", node.id))
             continue
         try:
             params: Any = reading.read_part(
@@ -97,7 +107,7 @@ def _read_params(definition: Definition) -> _Checked:
         for problem in block.check(params, f"{path}.data.params"):
             checked.problems.append(Problem(problem.code, problem.text, problem.path, node.id))
         if node.data.on_error != "continue" and not block.may_fail:
-            text = "this block cannot fail; leave on_error as it is"
+            text = _("this block cannot fail; leave on_error as it is")
             checked.problems.append(Problem("E05", text, f"{path}.data.on_error", node.id))
     return checked
 
@@ -105,23 +115,24 @@ def _read_params(definition: Definition) -> _Checked:
 def _check_start(definition: Definition, *, now: datetime) -> Iterator[Problem]:
     start = definition.start
     if start.kind == "event" and start.event is None:
-        yield Problem("E05", "names the event that starts", "start.event")
+        yield Problem("E05", _("names the event that starts"), "start.event")
     if start.kind == "none" and start.event is not None:
-        yield Problem("E05", "kind is 'event' when an event starts", "start.kind")
+        yield Problem("E05", _("kind is 'event' when an event starts"), "start.kind")
     if read_duration(start.max_event_age) is None:
-        yield Problem("E05", f"'{start.max_event_age}' is no duration such as PT24H", "start.max_event_age")
+        text = _("'%(text)s' is no duration such as PT24H") % {"text": start.max_event_age}
+        yield Problem("E05", text, "start.max_event_age")
     yield from _check_tree(start.event.filters if start.event else None, "start.event.filters")
     yield from _check_tree(start.contact_filters, "start.contact_filters")
     stop = definition.stop
     if stop.at is not None:
         at = read_moment(stop.at, zone_of("UTC"))
         if at is None or at <= now:
-            yield Problem("E05", "is a time ahead, such as 2030-01-31T18:00:00Z", "stop.at")
+            yield Problem("E05", _("is a time ahead, such as 2030-01-31T18:00:00Z"), "stop.at")
     seen: set[str] = set()
     for place, rule in enumerate(stop.exit_rules):
         path = f"stop.exit_rules[{place}]"
         if rule.id in seen or not rule.id:
-            yield Problem("E02", "each exit rule has an id of its own", f"{path}.id")
+            yield Problem("E02", _("each exit rule has an id of its own"), f"{path}.id")
         seen.add(rule.id)
         yield from _check_rule(rule, path, start)
 
@@ -129,17 +140,17 @@ def _check_start(definition: Definition, *, now: datetime) -> Iterator[Problem]:
 def _check_rule(rule: Any, path: str, start: Any) -> Iterator[Problem]:
     if rule.on == "segment":
         if rule.segment is None or rule.segment.ref not in ("segment", "list"):
-            yield Problem("E06", "names a segment or a list", f"{path}.segment")
+            yield Problem("E06", _("names a segment or a list"), f"{path}.segment")
         return
     if not rule.types:
-        yield Problem("E05", "names at least one event", f"{path}.types")
+        yield Problem("E05", _("names at least one event"), f"{path}.types")
     if rule.period is not None and read_duration(rule.period) is None:
-        yield Problem("E05", f"'{rule.period}' is no duration such as PT1H", f"{path}.period")
+        text = _("'%(text)s' is no duration such as PT1H") % {"text": rule.period}
+        yield Problem("E05", text, f"{path}.period")
     own = start.event is not None and start.event.type in rule.types
     if own and rule.filters is None and (start.event.filters is None):
-        yield Problem(
-            "E17", "the event that starts would stop at once; tell them apart by conditions", f"{path}.types"
-        )
+        text = _("the event that starts would stop at once; tell them apart by conditions")
+        yield Problem("E17", text, f"{path}.types")
     yield from _check_tree(rule.filters, f"{path}.filters")
 
 
@@ -159,22 +170,20 @@ def _check_settings(checked: _Checked) -> Iterator[Problem]:
         ("goals", bool(settings.goals)),
     ):  # fmt: skip
         if is_set:
-            yield Problem(
-                "E05", "is not acted on by this version of the product; leave it empty", f"settings.{name}"
-            )
+            text = _("is not acted on by this version of the product; leave it empty")
+            yield Problem("E05", text, f"settings.{name}")
     if read_duration(settings.overdue_policy.max_lateness) is None:
-        yield Problem("E05", "is a duration such as P1D", "settings.overdue_policy.max_lateness")
+        yield Problem("E05", _("is a duration such as P1D"), "settings.overdue_policy.max_lateness")
     for day, ranges in settings.allowed_hours.items():
         for place, (start, end) in enumerate(ranges):
             if read_clock(start) is None or (read_clock(end) is None and end != "24:00") or start == end:
-                yield Problem(
-                    "E05", f"'{start}'–'{end}' is no range of hours", f"settings.allowed_hours.{day}[{place}]"
-                )
+                text = _("'%(start)s'–'%(end)s' is no range of hours") % {"start": start, "end": end}
+                yield Problem("E05", text, f"settings.allowed_hours.{day}[{place}]")
     if not any(settings.allowed_hours.values()):
         for node, (_block, params) in checked.blocks.items():
             if getattr(params, "allowed_hours", False):
-                yield Problem("E05", "needs allowed hours in the settings of the workflow",
-                              f"{checked.graph.path(node)}.data.params.allowed_hours", node)  # fmt: skip
+                path = f"{checked.graph.path(node)}.data.params.allowed_hours"
+                yield Problem("E05", _("needs allowed hours in the settings of the workflow"), path, node)
 
 
 def _references(checked: _Checked) -> Iterator[tuple[str, str, Reference]]:
@@ -222,26 +231,20 @@ def _check_references(references: Iterable[tuple[str, str, Reference]], facts: F
         "event_type": facts.event_types, "list": facts.lists, "segment": facts.segments, "field": facts.fields,
         "message": facts.messages,
     }  # fmt: skip
-    words = {
-        "event_type": "event type",
-        "list": "list",
-        "segment": "segment",
-        "field": "field",
-        "message": "message",
-    }
     for path, node, one in references:
         if one.id not in known[one.ref]:
-            yield Problem(
-                "E06", f"there is no {words[one.ref]} {one.id}; it was deleted or never made", path, node
-            )
-        elif one.ref == "message":
-            channel, state = facts.messages[int(one.id)]
-            if state == MessageState.ARCHIVED:
-                yield Problem("E06", f"the message {one.id} is archived", path, node)
-            elif state != MessageState.READY:
-                yield Problem("E06", f"the message {one.id} is a draft; make it ready first", path, node)
-            elif channel != "email":
-                yield Problem("E06", f"the message {one.id} is for another channel", path, node)
+            yield Problem("E06", _(GONE[one.ref]) % {"id": one.id}, path, node)
+        elif one.ref == "message" and (text := _message_fault(*facts.messages[int(one.id)])):
+            yield Problem("E06", text % {"id": one.id}, path, node)
+
+
+def _message_fault(channel: str, state: str) -> str:
+    """Why a message cannot be sent, with a place for its id; empty when it can."""
+    if state == MessageState.ARCHIVED:
+        return _("the message %(id)s is archived")
+    if state != MessageState.READY:
+        return _("the message %(id)s is a draft; make it ready first")
+    return _("the message %(id)s is for another channel") if channel != "email" else ""
 
 
 def _check_paths(checked: _Checked) -> Iterator[Problem]:
@@ -257,15 +260,16 @@ def _check_paths(checked: _Checked) -> Iterator[Problem]:
     for node, (block, params) in checked.blocks.items():
         path = graph.path(node)
         if block.needs_message and not graph.on_every_path(node, is_message):
-            yield Problem("E07", "a message block must stand before it on every path", path, node)
+            yield Problem("E07", _("a message block must stand before it on every path"), path, node)
         for name in getattr(params, "source", ()):
             if name not in graph.nodes or not is_message(graph.nodes[name]):
-                yield Problem("E07", f"'{name}' is no message block", f"{path}.data.params.source", node)
+                text = _("'%(name)s' is no message block") % {"name": name}
+                yield Problem("E07", text, f"{path}.data.params.source", node)
         restarts = (
             block.type == "task.launch_event" and start_event is not None and params.event == start_event.type
         )
         if restarts and not graph.on_every_path(node, is_wait):
-            yield Problem("E18", "starts this workflow again without a wait before it", path, node)
+            yield Problem("E18", _("starts this workflow again without a wait before it"), path, node)
 
 
 def _warn(checked: _Checked, facts: Facts) -> Iterator[Problem]:
@@ -276,11 +280,16 @@ def _warn(checked: _Checked, facts: Facts) -> Iterator[Problem]:
         if block.type == "condition.split":
             ways = [edge.target for edge in graph.leaving[node]]
             if len(ways) > 1 and len(set(ways)) == 1:
-                yield Problem("W12", "all branches lead to the same block", graph.path(node), node)
-    messages = sum(block.is_message for block, _ in checked.blocks.values())
+                yield Problem("W12", _("all branches lead to the same block"), graph.path(node), node)
+    messages = sum(block.is_message for block, _params in checked.blocks.values())
     start_params = next((p for b, p in checked.blocks.values() if b.type == START), None)
     if messages > 2 and not definition.stop.exit_rules and not getattr(start_params, "early_stop", ()):
-        yield Problem("W04", f"sends {messages} messages and nothing stops it early", "stop")
+        text = ngettext(
+            "sends %(count)s message and nothing stops it early",
+            "sends %(count)s messages and nothing stops it early",
+            messages,
+        )
+        yield Problem("W04", text % {"count": messages}, "stop")
     yield from _unknown_variables(checked, facts)
 
 
@@ -297,10 +306,12 @@ def _too_soon(checked: _Checked, node: str, block: Block[Any]) -> Iterator[Probl
             waited += longest(wait) if wait is not None else needed if until is not None else timedelta(0)
         if waited < needed:
             minutes = int(needed.total_seconds() // 60)
-            text = (
-                f"asks sooner than {minutes} minutes after its message; put a timer between, or let it wait"
+            text = ngettext(
+                "asks sooner than %(minutes)s minute after its message; put a timer between, or let it wait",
+                "asks sooner than %(minutes)s minutes after its message; put a timer between, or let it wait",
+                minutes,
             )
-            yield Problem("W03", text, checked.graph.path(node), node)
+            yield Problem("W03", text % {"minutes": minutes}, checked.graph.path(node), node)
         return
 
 
@@ -316,6 +327,5 @@ def _unknown_variables(checked: _Checked, facts: Facts) -> Iterator[Problem]:
         for name in names_in(checked.graph.nodes[node].data.params):
             first = name.replace("[", ".").split(".")[0]
             if first.lower() not in known and first != "steps":
-                yield Problem(
-                    "W05", f"'{name}' was never seen in events of this type", checked.graph.path(node), node
-                )
+                text = _("'%(name)s' was never seen in events of this type") % {"name": name}
+                yield Problem("W05", text, checked.graph.path(node), node)
