@@ -88,6 +88,14 @@ class BounceMailboxAdmin(ListAdmin):
         ),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A new mailbox has no past and no password yet."""
+        if obj is not None:
+            return super().get_fieldsets(request, obj)
+        first, (server, options), *_past = self.fieldsets
+        fields = [name for name in options["fields"] if name != "password_kept"]
+        return [first, (server, options | {"fields": fields})]
+
     @admin.display(description=gettext_lazy("State"))
     def state(self, mailbox: BounceMailbox) -> SafeString:
         word = "off" if not mailbox.is_enabled else "failing" if mailbox.failures else "healthy"
