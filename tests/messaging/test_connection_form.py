@@ -38,8 +38,8 @@ def test_what_the_form_takes_is_enough_for_the_provider_and_no_more(name):
     ("values", "field", "words"),
     [
         ({"new_secret": ""}, "new_secret", "Enter the key"),
-        ({"provider": ""}, "provider", "use one of"),
-        ({"provider": "mailgun", "region": "mars"}, "region", "use one of eu"),
+        ({"provider": ""}, "provider", "Use one of brevo, mailersend"),
+        ({"provider": "mailgun", "region": "mars"}, "region", "Use one of eu"),
         ({"provider": "postal", "api_url": "http://10.0.0.1/"}, "api_url", "https://"),
     ],
 )
@@ -61,8 +61,8 @@ def test_a_stored_key_need_not_be_entered_again():
     ("url", "words"),
     [
         ("anymail+postmark://", "the provider's key is missing"),
-        ("anymail+amazon-ses://key@", "provider: use one of"),
-        ("anymail+scaleway://key@", "project_id: this provider needs it"),
+        ("anymail+amazon-ses://key@", "provider: Use one of"),
+        ("anymail+scaleway://key@", "project_id: This provider needs it"),
     ],
 )
 def test_an_email_url_that_lacks_something_is_refused(url, words):

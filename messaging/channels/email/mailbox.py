@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from cdp.crash import crash_point
 from messaging.channels.email import mime
@@ -43,7 +44,9 @@ class MailboxAdapter:
 
     def validate(self, options: Mapping[str, Any]) -> dict[str, str]:
         return {
-            key: "this option is unknown" for key in options if key not in ("bounce_domain", "return_path")
+            key: _("This option is unknown.")
+            for key in options
+            if key not in ("bounce_domain", "return_path")
         }
 
     def verify(self, access: Access) -> Verdict:  # noqa: ARG002

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused
 from anymail.message import AnymailMessage
+from django.utils.translation import gettext as _
 
 from cdp.crash import crash_point
 from messaging.channels.email.mime import encode_mailbox
@@ -58,21 +59,20 @@ class ProviderAdapter:
     kind = "anymail"
 
     def validate(self, options: Mapping[str, Any]) -> dict[str, str]:
-        faults = {key: "this option is unknown" for key in options if key not in OPTIONS}
-        faults |= {key: "this must be a text" for key in options if not isinstance(options[key], str)}
+        faults = {key: _("This option is unknown.") for key in options if key not in OPTIONS}
+        faults |= {key: _("This must be a text.") for key in options if not isinstance(options[key], str)}
         provider = str(options.get("provider"))
         if provider not in PROVIDERS:
-            return faults | {"provider": f"use one of {', '.join(sorted(PROVIDERS))}"}
-        faults |= {key: "this provider needs it" for key in PROVIDERS[provider].needs if not options.get(key)}
+            return faults | {"provider": _("Use one of %(words)s.") % {"words": ", ".join(PROVIDERS)}}
+        faults |= {
+            key: _("This provider needs it.") for key in PROVIDERS[provider].needs if not options.get(key)
+        }
         regions = sorted(region for name, region in ADDRESSES if name == provider)
         if options.get("region") and options["region"] not in regions:
-            faults["region"] = (
-                f"use one of {', '.join(regions)}"
-                if regions
-                else "this provider has one region: leave it out"
-            )
+            words = _("Use one of %(words)s.") % {"words": ", ".join(regions)}
+            faults["region"] = words if regions else _("This provider has one region: leave it empty.")
         if not str(options.get("api_url") or "https://").startswith("https://"):
-            faults["api_url"] = "use an address that begins with https://"
+            faults["api_url"] = _("Use an address that begins with https://")
         return faults
 
     def verify(self, access: Access) -> Verdict:
@@ -84,7 +84,7 @@ class ProviderAdapter:
         except (AnymailError, requests.RequestException, ImportError, ValueError) as error:
             return Verdict(False, _words(error))
         return Verdict(
-            True, "the settings are complete; send a test to see whether the provider accepts the key"
+            True, _("the settings are complete; send a test to see whether the provider accepts the key")
         )
 
     def prepare(self, parcel: Parcel, *, now: datetime) -> None:  # noqa: ARG002

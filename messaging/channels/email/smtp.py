@@ -22,6 +22,10 @@ OPTIONS: dict[str, type] = {
     "host": str, "port": int, "tls": str, "user": str, "verify_certificate": bool, "timeout": int,
     "messages_per_line": int, "bounce_domain": str, "return_path": str,
 }  # fmt: skip
+KIND_FAULTS = {
+    str: gettext_lazy("This must be a text."), int: gettext_lazy("This must be a number."),
+    bool: gettext_lazy("This must be yes or no."),
+}  # fmt: skip
 TLS_MODES = ("implicit", "starttls", "none")
 TIMEOUT = 30
 CONNECT_TIMEOUT = 10
@@ -184,19 +188,17 @@ class SmtpAdapter:
         self._lock = threading.Lock()
 
     def validate(self, options: Mapping[str, Any]) -> dict[str, str]:
-        faults = {key: "this option is unknown" for key in options if key not in OPTIONS}
+        faults = {key: _("This option is unknown.") for key in options if key not in OPTIONS}
         for key, kind in OPTIONS.items():
             value = options.get(key)
             if value is not None and (
                 not isinstance(value, kind) or (kind is int and isinstance(value, bool))
             ):
-                faults[key] = (
-                    f"this must be a {'text' if kind is str else 'number' if kind is int else 'yes or no'}"
-                )
+                faults[key] = str(KIND_FAULTS[kind])
         if not options.get("host"):
             faults.setdefault("host", _("The name or address of the server is needed."))
         if options.get("tls", "none") not in TLS_MODES:
-            faults["tls"] = f"use one of {', '.join(TLS_MODES)}"
+            faults["tls"] = _("Use one of %(words)s.") % {"words": ", ".join(TLS_MODES)}
         return faults
 
     def verify(self, access: Access) -> Verdict:
