@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from messaging.bounces.categories import Category
+from messaging.bounces.mail import NoticeKind
 from messaging.models import ActivityKind, Reason, UnsubscribeReason
 
 OF_DELIVERY: dict[str, Any] = dict(Category.choices) | dict(Reason.choices)
@@ -15,6 +16,19 @@ OF_ACTIVITY: dict[str, dict[str, Any]] = {
     ActivityKind.UNSUBSCRIBED: dict(UnsubscribeReason.choices),
     ActivityKind.DELIVERED: {"assumed": _("Assumed: no refusal came back")},
 }
+
+OF_NOTICE: dict[str, Any] = dict(ActivityKind.choices) | {
+    NoticeKind.BOUNCE: _("Bounce"), NoticeKind.DELAYED: _("Delayed, still being tried"),
+    NoticeKind.COMPLAINT: _("Spam complaint"), NoticeKind.UNSUBSCRIBE: _("Unsubscribed by mail"),
+    NoticeKind.AUTO_REPLY: _("Automatic reply"), NoticeKind.OTHER: _("Another mail"),
+    "nothing of interest": _("Nothing of interest"),
+}  # fmt: skip
+
+
+def what_told(outcome: str) -> str:
+    """What a notice told: its kinds in words; what is none of them, such as a fault, as it is."""
+    kinds = outcome.split(", ")
+    return ", ".join(str(OF_NOTICE[kind]) for kind in kinds) if all(map(OF_NOTICE.get, kinds)) else outcome
 
 
 def why_not(reason: str) -> Any:

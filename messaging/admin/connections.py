@@ -138,6 +138,12 @@ class ConnectionAdmin(ListAdmin):
             return HttpResponseNotAllowed(["POST"])
         make_default(self._changing(request, pk))
         messages.success(request, _("New messages go by this connection unless their sender says otherwise."))
+        own = Sender.objects.filter(connection__isnull=False).exclude(connection_id=pk).order_by("name")
+        if names := [
+            f"{sender.name} ({sender.connection})" for sender in own.select_related("connection")[:5]
+        ]:
+            text = _("These senders keep a connection of their own: %(names)s")
+            messages.warning(request, text % {"names": ", ".join(names)})
         return HttpResponseRedirect(reverse("admin:messaging_connection_change", args=[pk]))
 
     def webhook(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -13,6 +13,7 @@ from cdp.ui.admin import Empty, ListAdmin, ReadOnlyAdmin, View
 from cdp.ui.status import status_pill
 from messaging import secrets
 from messaging.models import BounceMailbox, InboundNotice
+from messaging.wording import what_told
 
 
 class MailboxForm(forms.ModelForm):
@@ -51,8 +52,8 @@ class MailboxForm(forms.ModelForm):
 @admin.register(BounceMailbox)
 class BounceMailboxAdmin(ListAdmin):
     form = MailboxForm
-    list_display = ("name", "host", "user", "state", "polled_at", "received", "last_error")
-    readonly_fields = ("password_kept", "polled_at", "received", "last_error")
+    list_display = ("name", "host", "user", "state", "polled_at", "received", "fault")
+    readonly_fields = ("password_kept", "polled_at", "received", "fault")
     fieldsets = (
         (None, {"fields": ("name", "is_enabled", "every_minutes")}),
         (
@@ -71,7 +72,7 @@ class BounceMailboxAdmin(ListAdmin):
                 )
             },
         ),
-        (gettext_lazy("What happened"), {"fields": ("polled_at", "received", "last_error")}),
+        (gettext_lazy("What happened"), {"fields": ("polled_at", "received", "fault")}),
     )
     empty = Empty(
         gettext_lazy("No bounce mailbox"),
@@ -101,6 +102,11 @@ class BounceMailboxAdmin(ListAdmin):
         word = "off" if not mailbox.is_enabled else "failing" if mailbox.failures else "healthy"
         return status_pill("switch" if word == "off" else "engine", word)
 
+    @admin.display(description=gettext_lazy("Error"))
+    def fault(self, mailbox: BounceMailbox) -> str:
+        """What the server said last time, if it failed; what it said before it worked again is of no use."""
+        return mailbox.last_error if mailbox.failures else "—"
+
     @admin.display(description=gettext_lazy("Stored password"))
     def password_kept(self, mailbox: BounceMailbox) -> str:
         return secrets.hint(mailbox.secret) or "—"
@@ -110,8 +116,8 @@ class BounceMailboxAdmin(ListAdmin):
 class InboundNoticeAdmin(ReadOnlyAdmin):
     """Read only; the raw text is not shown, as it holds addresses and text of people's mail."""
 
-    list_display = ("received_at", "source", "state", "outcome", "processed_at")
-    fields = ("received_at", "source", "state", "outcome", "processed_at")
+    list_display = ("received_at", "source", "state", "told", "processed_at")
+    fields = readonly_fields = ("received_at", "source", "state", "told", "processed_at")
     views = (
         View("", gettext_lazy("All")),
         View("failed", gettext_lazy("Failed"), lambda rows: rows.filter(state="failed")),
@@ -134,6 +140,10 @@ class InboundNoticeAdmin(ReadOnlyAdmin):
             ),
         ),
     )
+
+    @admin.display(description=gettext_lazy("Outcome"))
+    def told(self, notice: InboundNotice) -> str:
+        return what_told(notice.outcome) or "—"
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("body", "headers")

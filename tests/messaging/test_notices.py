@@ -322,3 +322,23 @@ def test_a_mailbox_that_fails_says_why_and_waits_longer_each_time() -> None:
     assert (waits, made.failures) == ([2, 4, 8], 3)
     assert "no such login" in made.last_error
     assert "wrong" not in made.last_error
+
+
+def test_the_list_tells_in_words_what_came_in_and_only_faults_that_last(admin_client):
+    now = NOW
+    for outcome, state in (
+        ("bounce", "done"),
+        ("delivered, error", "done"),
+        ("JSONDecodeError: line 1", "failed"),
+    ):
+        InboundNotice.objects.create(source="mail", body=b"", state=state, outcome=outcome, received_at=now)
+    text = admin_client.get("/admin/messaging/inboundnotice/").text
+    assert all(
+        words in text for words in (">Bounce<", ">Delivered, Not delivered<", "JSONDecodeError: line 1")
+    )
+    row = mailbox(1, name="mended", last_error="It was away", failures=0)
+    page = "/admin/messaging/bouncemailbox/"
+    assert "It was away" not in admin_client.get(page).text
+    BounceMailbox.objects.filter(pk=row.pk).update(failures=1)
+    assert "It was away" in admin_client.get(page).text
+    assert "It was away" in admin_client.get(f"{page}{row.pk}/change/").text

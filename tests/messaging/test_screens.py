@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from contacts.services.lists import add_to_list, ensure_lists
 from messaging.engines import Campaigns, Sending
-from messaging.models import Campaign, Connection, Delivery, Message
+from messaging.models import Campaign, Connection, Delivery, Message, Sender
 from messaging.secrets import decrypt, encrypt
 from messaging.services.connections import ensure_defaults
 from tests.contacts.people import NOW
@@ -146,6 +146,17 @@ def test_a_test_arrives_in_the_mailbox(admin_client):
         address, {"addresses": " ".join(f"a{n}@example.com" for n in range(11))}, follow=True
     )
     assert "1 to 10 addresses" in page.text
+
+
+def test_who_keeps_another_connection_is_named_when_a_default_is_chosen(admin_client):
+    ensure_defaults(now=NOW)
+    old = Connection.objects.get()
+    Sender.objects.update(connection=old)
+    new = Connection.objects.create(name="relay", kind="smtp", options={"host": "mail.example"})
+    page = admin_client.post(f"/admin/messaging/connection/{new.pk}/default/", follow=True).text
+    assert f"({old.name})" in page
+    page = admin_client.post(f"/admin/messaging/connection/{old.pk}/default/", follow=True).text
+    assert "keep a connection of their own" not in page
 
 
 def test_deliveries_are_found_by_contact_and_address(admin_client, client):
