@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from cdp.ui.formatting import number
 from cdp.ui.keyset import Sieve, read_page
 
 COUNT_LIMIT = 10_000
@@ -77,7 +78,7 @@ def estimate_of(model: Any) -> int:
 class KeysetChangeList(ChangeList):
     """A change list that pages by key, with saved views and a choice of orders."""
 
-    OWN_PARAMS: tuple[str, ...] = ("after", "before", "view", "sort")
+    OWN_PARAMS: tuple[str, ...] = ("after", "before", "view", "sort", "whole")
     sieve: Sieve | None = None  # what the rows must pass beyond the queryset
     sieved_count: int | None = None  # how many do, where that is known
     looked = 0  # rows passed before the search was given up; 0 when it came to its end
@@ -153,6 +154,15 @@ class KeysetChangeList(ChangeList):
             self.queryset, order=self.order.fields, size=self.list_per_page, after=after, before=before,
             sieve=self.sieve,
         )  # fmt: skip
+
+    @property
+    def looked_text(self) -> str:
+        return number(self.looked)
+
+    @property
+    def whole_link(self) -> str:
+        """The same list, read to its end."""
+        return str(self.get_query_string({"whole": "1"}, remove=["after", "before"]))
 
     @property
     def has_own_filters(self) -> bool:

@@ -33,7 +33,7 @@ LIST = "admin:contacts_contact_changelist"
 class ContactChangeList(KeysetChangeList):
     """The list with the filters of its address."""
 
-    OWN_PARAMS = (*KeysetChangeList.OWN_PARAMS, *KINDS, "saved", "whole")
+    OWN_PARAMS = (*KeysetChangeList.OWN_PARAMS, *KINDS, "saved")
     filter: Filter
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
@@ -61,15 +61,6 @@ class ContactChangeList(KeysetChangeList):
             finds_cheaply=found.is_of_traits, is_guessed=found.is_text, look_rare=found.looks_rare, are_few=found.are_few,
         )  # fmt: skip
         return read_bounded(ask, after=after, before=before)
-
-    @property
-    def looked_text(self) -> str:
-        return number(self.looked)
-
-    @property
-    def whole_link(self) -> str:
-        """The same list, read to its end."""
-        return str(self.get_query_string({"whole": "1"}, remove=["after", "before"]))
 
     @property
     def has_own_filters(self) -> bool:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cdp.ui.admin import Empty, KeysetChangeList, Order, ReadOnlyAdmin, View
+from cdp.ui.bounded import Ask, read_bounded
 from cdp.ui.formatting import mask_email, moment
 from cdp.ui.status import registry as states
 from cdp.ui.status import status_pill
@@ -114,7 +115,28 @@ def _state(*states: str) -> Any:
 
 
 class DeliveryChangeList(KeysetChangeList):
-    """Without a chosen period only the last 24 hours are read; when nothing is in them, it says so."""
+    """Without a chosen period only the last 24 hours are read; when nothing is in them, it says so.
+
+    Outcome, reason and cause have no index: a page that they narrow passes a bounded number of deliveries.
+    """
+
+    def read_rows(self, *, after: str, before: str) -> Any:
+        filters = [spec for spec in self.filter_specs if spec.value()]
+        if self.query or all(isinstance(spec, PeriodFilter) for spec in filters):
+            return super().read_rows(after=after, before=before)
+        base = walked = self.root_queryset
+        for spec in self.filter_specs:
+            if isinstance(spec, PeriodFilter):
+                base = spec.queryset(self.request, base)
+            else:
+                walked = spec.queryset(self.request, walked)
+        if self.view is not None and self.view.narrow is not None:
+            walked = self.view.narrow(walked)
+        is_whole = bool(self.params.get("whole"))
+        ask = Ask(
+            base, self.queryset, self.order.fields, self.list_per_page, walked=walked, is_whole=is_whole
+        )
+        return read_bounded(ask, after=after, before=before)
 
     @property
     def own_empty(self) -> Empty | None:
@@ -139,6 +161,7 @@ class DeliveryChangeList(KeysetChangeList):
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("planned", "recipient", "message", "stage", "why", "cause")
+    list_before_template = "messaging/deliveries_before.html"
     list_filter = (PeriodFilter, StageFilter, ReasonFilter, CauseFilter)
     search_fields = ("endpoint",)
     search_help_text = gettext_lazy("Contact id, address, or delivery id")
