@@ -48,8 +48,8 @@ AS_THEY_ARE = {
     # rows shown by the library under the name they have in the database
     "Marketer", "Viewer", "Integrator", "Form filled in",
     # protocols, formats and providers
-    "MJML", "HTML", "TLS", "IMAP", "POP3", "STARTTLS", "Amazon Ses", "Brevo", "Mailersend", "Mailgun", "Mailjet", "Mailtrap",
-    "Mandrill", "Postal", "Postmark", "Resend", "Scaleway", "Sendgrid", "Sparkpost", "Unisender Go",
+    "MJML", "HTML", "TLS", "IMAP", "POP3", "STARTTLS", "Brevo", "MailerSend", "Mailgun", "Mailjet", "Mailtrap",
+    "Mandrill", "Postal", "Postmark", "Resend", "Scaleway", "SendGrid", "SparkPost", "Unisender Go",
 }  # fmt: skip
 CODES = re.compile(
     r"[\w.+-]+@[\w.-]+|id \d+|: pbkdf2_sha256|: [\w/+.]+\*+|…\w{4}|\w+\.\w+_\w+|.*\(m/h/dM/MY/d\) UTC|forget request fingerprints"
