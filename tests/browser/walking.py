@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from tests.browser.sitemap import crawl, path_of
 from tests.browser.watch import Watch, judge, look
 
-IS_QUICK = os.environ.get("CDP_CRAWL") == "quick"  # each page once, and none read aloud
+IS_QUICK = os.environ.get("CDP_CRAWL") == "quick"  # for `.ci/run`: no views, no filters, nothing read aloud
 
 
 def paths_in(text: str) -> set[str]:
