@@ -1,6 +1,6 @@
-"""What the shop's marketer has made: types counted in segments, segments, messages, a workflow, a finished campaign.
+"""What the shop's marketer has made: types counted in segments, segments, messages, workflows, a finished campaign.
 
-Made through the services of the screens. The campaign goes to the development mailbox whatever `EMAIL_URL` says: nobody is
+Made through the services of the screens. Everything goes to the development mailbox whatever `EMAIL_URL` says: nobody is
 written to.
 """
 
@@ -30,8 +30,11 @@ from messaging.services.connections import ensure_mailbox, make_default_sender
 from messaging.services.content import save_message
 from messaging.services.upkeep import keep_partitions
 from segments.services.definitions import create_segment
-from workflows.services.editing import create_workflow
+from workflows.engines import WorkflowJobs, WorkflowRuns
+from workflows.services.editing import create_workflow, publish
+from workflows.services.launching import launch_for_many
 from workflows.services.operating import activate
+from workflows.services.upkeep import keep_steps
 
 ACTOR = "demo"
 COUNTED = {
@@ -39,6 +42,7 @@ COUNTED = {
     "orderDelivered": "Order delivered",
 }  # fmt: skip
 SENT_AGO = timedelta(days=6)
+LAUNCHED_AGO = timedelta(days=4)
 SLICES = 50  # slices the campaign may take; it needs a handful
 
 SEGMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -75,6 +79,13 @@ LETTERS: dict[str, dict[str, tuple[str, str, str]]] = {  # message → language 
     "Last call for the cart": {
         "en": ("We keep your cart until tomorrow", "Then the beans go back on the shelf.", "Finish the order"),
     },
+    "Wholesale prices": {
+        "en": ("Wholesale prices of this season", "Prices by the sack, for those who roast and brew for many.", "See the prices"),
+        "uk": ("Оптові ціни сезону", "Ціни за мішок для тих, хто обсмажує й варить для багатьох.", "До цін"),
+    },
+    "Wholesale prices, once more": {
+        "en": ("Have you seen our wholesale prices?", "They hold until the end of the month.", "See the prices"),
+    },
 }  # fmt: skip
 
 
@@ -86,7 +97,7 @@ def make_event_types(*, now: datetime) -> None:
 
 
 def make_marketing(setting: Setting) -> dict[str, int]:
-    """Segments, messages, a workflow and a finished campaign; returns how many of each."""
+    """Segments, messages, workflows and a finished campaign; returns how many of each."""
     now = setting.now
     sender = Sender.objects.create(
         name="Coffee & Tea",
@@ -101,9 +112,10 @@ def make_marketing(setting: Setting) -> dict[str, int]:
             name=name, purpose=purpose, definition={"version": 1, **definition}, actor=ACTOR, now=now
         )
     messages = {name: _message(name, sender, now=now - SENT_AGO) for name in LETTERS}
-    _workflow(messages["Cart reminder"], messages["Last call for the cart"], now=now)
+    _abandoned_cart(messages["Cart reminder"], messages["Last call for the cart"], now=now)
     sent = _campaign(messages["Autumn news"], setting)
-    return {"segments": len(SEGMENTS), "messages": len(messages), "workflows": 1, "sent": sent}
+    _wholesale(messages["Wholesale prices"], messages["Wholesale prices, once more"], setting)
+    return {"segments": len(SEGMENTS), "messages": len(messages), "workflows": 2, "sent": sent}
 
 
 def _message(name: str, sender: Sender, *, now: datetime) -> Message:
@@ -133,38 +145,93 @@ def _source(text: str, button: str) -> str:
     )
 
 
-def _workflow(reminder: Message, last_call: Message, *, now: datetime) -> None:
-    captions = {"hour": "Wait an hour", "reminder": "Reminder", "day": "Wait a day", "opened": "Reminder opened?",
-                "last": "Last call"}  # fmt: skip
+def _workflow(
+    name: str, captions: dict[str, str], steps: list[tuple[str, str, str]], nodes: list[dict[str, Any]],
+    *, now: datetime, **rest: Any,
+) -> int:  # fmt: skip
+    """Make and publish one, activate it when events start it. Returns its id.
 
-    def block(name: str, kind: str, **params: Any) -> dict[str, Any]:
-        caption = {"caption": captions[name]} if name in captions else {}
-        return {"id": name, "type": kind, "data": {**caption, "params": params}}
-
-    def mail(name: str, message: Message) -> dict[str, Any]:
-        return block(name, "message.email", message={"ref": "message", "id": message.pk})
-
-    steps = [("start", "", "hour"), ("hour", "", "reminder"), ("reminder", "", "day"), ("day", "", "opened"),
-             ("opened", "yes", "end"), ("opened", "no", "last"), ("last", "", "end")]  # fmt: skip
+    Args:
+        captions: by block.
+        steps: (from, exit, to).
+    """
+    for node in nodes:
+        if node["id"] in captions:
+            node["data"]["caption"] = captions[node["id"]]
     document = {
-        "schema": "workflow/1", "name": "Abandoned cart",
-        "start": {
-            "kind": "event", "event": {"type": "cartUpdated"}, "skip_if_in_progress": True,
-            "unique": {"mode": "once_in", "n": 24, "unit": "hour", "by": "contact"},
-        },
-        "stop": {"exit_rules": [{"id": "bought", "on": "event", "types": ["orderCreated"]}]},
-        "nodes": [
-            block("start", "start"), block("hour", "timer", wait={"n": 1, "unit": "hour"}), mail("reminder", reminder),
-            block("day", "timer", wait={"n": 1, "unit": "day"}), block("opened", "condition.opened", scope="last"),
-            mail("last", last_call), block("end", "end"),
-        ],
+        "schema": "workflow/1", "name": name, "nodes": nodes, **rest,
         "edges": [
             {"id": f"e{place}", "source": source, "target": target} | ({"sourceHandle": port} if port else {})
             for place, (source, port, target) in enumerate(steps)
         ],
     }  # fmt: skip
-    saved = create_workflow(name="Abandoned cart", document=document, actor=ACTOR, now=now)
-    activate(saved.workflow.pk, actor=ACTOR, now=now)
+    saved = create_workflow(name=name, document=document, actor=ACTOR, now=now)
+    publish(saved.workflow.pk, actor=ACTOR, now=now)
+    if rest["start"]["kind"] == "event":
+        activate(saved.workflow.pk, actor=ACTOR, now=now)
+    return int(saved.workflow.pk)
+
+
+def _block(name: str, kind: str, **params: Any) -> dict[str, Any]:
+    return {"id": name, "type": kind, "data": {"params": params}}
+
+
+def _mail(name: str, message: Message) -> dict[str, Any]:
+    return _block(name, "message.email", message={"ref": "message", "id": message.pk})
+
+
+def _abandoned_cart(reminder: Message, last_call: Message, *, now: datetime) -> None:
+    _workflow(
+        "Abandoned cart",
+        {"hour": "Wait an hour", "reminder": "Reminder", "day": "Wait a day", "opened": "Reminder opened?", "last": "Last call"},
+        [("start", "", "hour"), ("hour", "", "reminder"), ("reminder", "", "day"), ("day", "", "opened"),
+         ("opened", "yes", "end"), ("opened", "no", "last"), ("last", "", "end")],
+        [_block("start", "start"), _block("hour", "timer", wait={"n": 1, "unit": "hour"}), _mail("reminder", reminder),
+         _block("day", "timer", wait={"n": 1, "unit": "day"}), _block("opened", "condition.opened", scope="last"),
+         _mail("last", last_call), _block("end", "end")],
+        start={
+            "kind": "event", "event": {"type": "cartUpdated"}, "skip_if_in_progress": True,
+            "unique": {"mode": "once_in", "n": 24, "unit": "hour", "by": "contact"},
+        },
+        stop={"exit_rules": [{"id": "bought", "on": "event", "types": ["orderCreated"]}]},
+        now=now,
+    )  # fmt: skip
+
+
+def _wholesale(prices: Message, again: Message, setting: Setting) -> None:
+    """Prices for the list *Wholesale*, launched once some days ago; who did not read them got them again after a day."""
+    at = setting.now - LAUNCHED_AGO
+    keep_steps(now=at)
+    made = _workflow(
+        "Wholesale prices",
+        {"prices": "Price list", "day": "Wait a day", "opened": "Read?", "again": "Once more"},
+        [("start", "", "prices"), ("prices", "", "day"), ("day", "", "opened"), ("opened", "yes", "end"),
+         ("opened", "no", "again"), ("again", "", "end")],
+        [_block("start", "start"), _mail("prices", prices), _block("day", "timer", wait={"n": 1, "unit": "day"}),
+         _block("opened", "condition.opened", scope="last"), _mail("again", again), _block("end", "end")],
+        start={"kind": "none"},
+        now=at,
+    )  # fmt: skip
+    buyers = ContactList.objects.get(name="Wholesale")
+    launch_for_many(made, source="list", source_id=buyers.pk, actor=ACTOR, now=at)
+    _work(at)
+    record_activity(_reactions(_sent(prices), prices, setting), now=setting.now)
+    _work(at + timedelta(days=1, minutes=1))
+    record_activity(_reactions(_sent(again), again, setting), now=setting.now)
+
+
+def _work(at: datetime) -> None:
+    """Work off what is due at that moment: launches, steps, mail."""
+    engines = (WorkflowJobs(), WorkflowRuns(), Sending("sending", "bulk", (0, 1, 2), 500))
+    for place in range(SLICES):
+        moment = at + timedelta(seconds=3 * place)
+        if not sum(engine.work(moment) for engine in engines):
+            return
+    raise RuntimeError(f"the demo's launches of {at} did not come to rest")
+
+
+def _sent(message: Message) -> list[Delivery]:
+    return list(Delivery.objects.filter(message_id=message.pk, state="sent").order_by("pk"))
 
 
 def _campaign(message: Message, setting: Setting) -> int:
@@ -187,9 +254,7 @@ def _campaign(message: Message, setting: Setting) -> int:
             break
     else:
         raise RuntimeError(f"the demo's campaign did not finish: {campaign.state}")
-    sent = list(
-        Delivery.objects.filter(cause_kind="campaign", cause_id=campaign.pk, state="sent").order_by("pk")
-    )
+    sent = _sent(message)
     record_activity(_reactions(sent, message, setting), now=setting.now)
     return len(sent)
 
@@ -199,7 +264,7 @@ def _reactions(sent: Sequence[Delivery], message: Message, setting: Setting) -> 
     links = list(Link.objects.filter(revision_id=message.revision_id).order_by("pk"))
     rows = []
     for delivery in sent:
-        rng = random.Random(f"{setting.seed}/news/{delivery.endpoint}")  # noqa: S311 - make-believe, not a secret
+        rng = random.Random(f"{setting.seed}/{message.name}/{delivery.endpoint}")  # noqa: S311 - make-believe, not a secret
         at = delivery.planned_at + timedelta(minutes=1 + rng.expovariate(1 / 240))
 
         def row(kind: str, when: datetime, delivery: Delivery = delivery, **rest: Any) -> ActivityRow:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import parse_qsl, urldefrag, urljoin, urlsplit
 
 from playwright.sync_api import Page
@@ -32,7 +32,8 @@ def kind_of(address: str) -> str:
 def crawl(page: Page, visit: Callable[[str, bool], None], *, is_quick: bool = False) -> list[str]:
     """Visit the pages breadth first and return their addresses; `visit` is told whether the path is new.
 
-    Of a path with a record `EACH` are visited, and each saved view of a list; of its filters, orders and pages `ASKED` together.
+    Of a path with a record `EACH` are visited, the last of a list among them, and each saved view of a list; of its filters,
+    orders and pages `ASKED` together.
     Quickly: neither views nor filters.
     """
     seen: Counter[str] = Counter()
@@ -53,10 +54,20 @@ def crawl(page: Page, visit: Callable[[str, bool], None], *, is_quick: bool = Fa
         seen[kind] += 1
         visited.append(address)
         visit(address, is_first)
-        new = [found for found in _links(page) if found not in queued]
+        new = spread(found for found in _links(page) if found not in queued)
         queue += new
         queued.update(new)
     return visited
+
+
+def spread(links: Iterable[str]) -> list[str]:
+    """The links of a page, by kind, the last of each first: old records are visited beside new ones."""
+    kinds: dict[str, list[str]] = {}
+    for link in links:
+        kinds.setdefault(kind_of(link), []).append(link)
+    for found in kinds.values():
+        found.insert(0, found.pop())
+    return [link for found in kinds.values() for link in found]
 
 
 def _links(page: Page) -> list[str]:

@@ -13,11 +13,14 @@ from contacts.models import Address, Contact, ContactJob, ContactList, ListMembe
 from contacts.models.jobs import JobKind
 from demo import services
 from demo.catalogue import BRITAIN, ROUND
+from demo.marketing import LAUNCHED_AGO
 from demo.services import NotEmptyError, load_demo
 from demo.shop import Setting, _phone, latin, stock
 from events.intake import accept
 from events.models import Event, EventType, InboxEvent, QuarantinedEvent
 from events.services.registry import forget_cache
+from messaging.models import Activity, Connection, Delivery, Message
+from workflows.models import Run, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -189,3 +192,32 @@ def test_every_name_becomes_latin():
     for place in ROUND:
         for name in (*place.women, *place.men, *place.families):
             assert len(latin(name)) >= len(name) - 1
+
+
+def test_workflows_are_ready_and_one_has_a_history():
+    counts = load_demo(now=NOW, people=120)
+    assert set(Workflow.objects.values_list("name", "status")) == {
+        ("Abandoned cart", "active"), ("Wholesale prices", "not_active"),
+    }  # fmt: skip
+    assert counts["workflows"] == 2
+    runs = Run.objects.all()
+    buyers = ListMember.objects.filter(list__name="Wholesale").count()
+    assert runs.count() == buyers > 3
+    assert set(runs.values_list("state", flat=True)) == {"completed"}, "nobody waits, nobody is lost"
+    letters = dict(Message.objects.filter(name__startswith="Wholesale").values_list("name", "pk"))
+    first, second = (
+        set(
+            Delivery.objects.filter(message_id=letters[name], state="sent").values_list(
+                "contact_id", flat=True
+            )
+        )
+        for name in ("Wholesale prices", "Wholesale prices, once more")
+    )
+    readers = Activity.objects.filter(message_id=letters["Wholesale prices"], kind="opened")
+    soon = set(
+        readers.filter(at__lt=NOW - LAUNCHED_AGO + timedelta(days=1)).values_list("person_id", flat=True)
+    )
+    assert first > soon
+    assert second == first - soon, "only who had not read the first letter got another"
+    ways = Delivery.objects.filter(cause_kind="workflow").values_list("connection_id", flat=True)
+    assert set(Connection.objects.filter(pk__in=ways).values_list("kind", flat=True)) == {"file"}

@@ -31,5 +31,5 @@ class Command(BaseCommand):
         else:
             self.stdout.write(
                 f"Demo shop: {counts['people']} customers, {counts['events']} events, {counts['lists']} lists, "
-                f"{counts['segments']} segments, a workflow, a campaign sent to {counts['sent']}"
+                f"{counts['segments']} segments, {counts['workflows']} workflows, a campaign sent to {counts['sent']}"
             )
