@@ -65,13 +65,22 @@ class CappedPaginator(Paginator):
             return int(cursor.fetchone()[0])
 
 
+ESTIMATE = """
+SELECT greatest(
+    (SELECT reltuples FROM pg_class WHERE oid = %(table)s::regclass),
+    (SELECT sum(greatest(reltuples, 0)) FROM pg_partition_tree(%(table)s) JOIN pg_class ON oid = relid WHERE isleaf),
+    0
+)::bigint
+"""
+
+
 def estimate_of(model: Any) -> int:
-    """How many rows a table has, as its statistics say; 0 when it has none yet."""
+    """How many rows a table has, as its statistics say; 0 when it has none yet.
+
+    Of a partitioned table its partitions say it: nothing analyses the whole by itself.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = %s::regclass",
-            [model._meta.db_table],
-        )
+        cursor.execute(ESTIMATE, {"table": model._meta.db_table})
         return int(cursor.fetchone()[0])
 
 

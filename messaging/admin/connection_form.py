@@ -41,10 +41,16 @@ KEY_FAULTS = {
 }
 
 
+def _text(label: Any, help_text: Any = "") -> forms.CharField:
+    return forms.CharField(
+        label=label, help_text=help_text, required=False, widget=UnfoldAdminTextInputWidget
+    )
+
+
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
     """A connection with its options as fields; the secret is written, never shown."""
 
-    host = forms.CharField(label=gettext_lazy("Host"), required=False, widget=UnfoldAdminTextInputWidget)
+    host = _text(gettext_lazy("Host"))
     port = forms.IntegerField(
         label=gettext_lazy("Port"),
         required=False,
@@ -60,7 +66,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         label=gettext_lazy("Check the server's certificate"), required=False, initial=True,
         widget=UnfoldBooleanSwitchWidget,
     )  # fmt: skip
-    user = forms.CharField(label=gettext_lazy("User"), required=False, widget=UnfoldAdminTextInputWidget)
+    user = _text(gettext_lazy("User"))
     messages_per_line = forms.IntegerField(
         label=gettext_lazy("Messages per session"), required=False, min_value=1, max_value=100_000,
         help_text=gettext_lazy("After so many a new session is opened. Empty: 1000."),
@@ -70,34 +76,26 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         label=gettext_lazy("Provider"), required=False, widget=UnfoldAdminSelectWidget,
         choices=[("", "—"), *((key, provider.name) for key, provider in PROVIDERS.items())],
     )  # fmt: skip
-    region = forms.CharField(
-        label=gettext_lazy("Region"), required=False, widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Mailgun and SparkPost: eu, or empty; Unisender Go: go1 or go2."),
-    )  # fmt: skip
-    api_key = forms.CharField(
-        label=gettext_lazy("Public API key"), required=False, widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Mailjet has two keys. The private one is entered below."),
-    )  # fmt: skip
-    project_id = forms.CharField(
-        label=gettext_lazy("Project ID"), required=False, widget=UnfoldAdminTextInputWidget
+    region = _text(
+        gettext_lazy("Region"), gettext_lazy("Mailgun and SparkPost: eu, or empty; Unisender Go: go1 or go2.")
     )
-    api_url = forms.CharField(
-        label=gettext_lazy("Address of the API"), required=False, widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Of your Postal server: https://postal.example.com/api/v1"),
-    )  # fmt: skip
-    sender_domain = forms.CharField(
-        label=gettext_lazy("Sending domain at the provider"),
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
+    api_key = _text(
+        gettext_lazy("Public API key"),
+        gettext_lazy("Mailjet has two keys. The private one is entered below."),
     )
+    project_id = _text(gettext_lazy("Project ID"))
+    api_url = _text(
+        gettext_lazy("Address of the API"),
+        gettext_lazy("Of your Postal server: https://postal.example.com/api/v1"),
+    )
+    sender_domain = _text(gettext_lazy("Sending domain at the provider"))
     new_webhook_key = forms.CharField(
         label=gettext_lazy("Key that webhooks are signed with"), required=False, max_length=4_000,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
     )  # fmt: skip
-    bounce_domain = forms.CharField(
-        label=gettext_lazy("Bounce domain"), required=False, widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Bounces come to an own address of each message there."),
-    )  # fmt: skip
+    bounce_domain = _text(
+        gettext_lazy("Bounce domain"), gettext_lazy("Bounces come to an own address of each message there.")
+    )
     return_path = forms.EmailField(
         label=gettext_lazy("Return path"),
         required=False,
@@ -157,13 +155,13 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         shown = {name for own in self.OWN.values() for name in own}
         kept = {key: value for key, value in (self.instance.options or {}).items() if key not in shown}
         options = kept | {name: found[name] for name in names if found.get(name) not in (None, "")}
-        if provider := PROVIDERS.get(found.get("provider", "")) if kind == ConnectionKind.ANYMAIL else None:
+        if kind == ConnectionKind.ANYMAIL and (provider := PROVIDERS.get(found.get("provider", ""))):
             others = set(OF_PROVIDERS) - {
                 *provider.needs,
                 *provider.takes,
             }  # filled in for another one before
             options = {name: value for name, value in options.items() if name not in others}
-            if not (found.get("new_secret") or self.instance.secret):
+            if not (found.get("new_secret") or self._has_key_for(options)):
                 self.add_error("new_secret", _("Enter the key that the provider gave you."))
         if options.get("verify_certificate"):
             del options["verify_certificate"]  # which is what happens without it
@@ -176,6 +174,12 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         if found.get("new_webhook_key"):
             self._take_key(found.get("provider", ""), found["new_webhook_key"])
         return found
+
+    def _has_key_for(self, options: dict[str, Any]) -> bool:
+        """Whether the stored key is for the place it would be sent to: no provider is shown the key of another."""
+        before = self.instance.options or {}
+        is_same = all(options.get(name) == before.get(name) for name in ("provider", "api_url"))
+        return bool(self.instance.secret) and self.instance.kind == ConnectionKind.ANYMAIL and is_same
 
     def _take_key(self, provider: str, text: str) -> None:
         fault = key_fault(provider, text)

@@ -58,6 +58,26 @@ def test_a_stored_key_need_not_be_entered_again():
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"provider": "brevo"},
+        {"provider": "postal", "api_url": "https://postal.evil.example/api/v1"},
+        {"kind": "smtp", "host": "mail.example"},
+    ],
+)
+def test_no_provider_is_shown_the_key_of_another(change):
+    postal = {"provider": "postal", "api_url": "https://postal.shop.example/api/v1"}
+    made = (filled(kind="smtp", host="mail.example") if "host" in change else filled(**postal)).save()
+    wanted = {"provider": "brevo"} if "host" in change else change
+    again = filled(**postal | wanted | {"new_secret": "", "name": "other"})
+    form = ConnectionForm(again.data, instance=made)
+    assert list(form.errors) == ["new_secret"]
+    form = ConnectionForm(again.data | {"new_secret": "another"}, instance=made)
+    assert form.is_valid(), form.errors
+    assert decrypt(form.save().secret) == "another"
+
+
+@pytest.mark.parametrize(
     ("url", "words"),
     [
         ("anymail+postmark://", "the provider's key is missing"),

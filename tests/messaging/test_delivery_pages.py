@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cdp.ui import bounded
-from messaging.models import Delivery
+from cdp.ui.admin import estimate_of
+from messaging.models import Delivery, Message
 from tests.messaging.mail import message, people, plan
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +73,12 @@ def test_the_period_and_the_view_narrow_too(admin_client, rows):
     assert found.result_list == []
     found, _text = page(admin_client, period="7", cause="campaign:", view="sent")
     assert len(found.result_list) == min(COUNT, found.list_per_page)
+
+
+def test_the_partitions_tell_how_many_there_are(rows):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT tableoid::regclass::text FROM messaging_delivery")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"ANALYZE {name}")
+    assert estimate_of(Delivery) == COUNT
+    assert estimate_of(Message) <= 1

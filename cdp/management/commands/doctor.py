@@ -48,15 +48,14 @@ class Command(BaseCommand):
 
 
 def _examine(name: str, check: Callable[[], str], *, is_advice: bool = False) -> dict[str, Any]:
-    is_away = False
+    is_hint = False
     try:
         wrong = check()
+        is_hint = is_advice and bool(wrong)
     except DatabaseError as error:
-        is_away = True
         wrong = (
             f"the database does not answer ({type(error).__name__}): start `manage.py up` or set DATABASE_URL"
         )
-    is_hint = bool(wrong) and is_advice and not is_away
     return {"check": name, "ok": not wrong or is_hint, "hint": is_hint, "message": wrong or "fine"}
 
 
